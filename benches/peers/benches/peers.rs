@@ -1,0 +1,43 @@
+//! The floor and the peers, interleaved, on the same shapes.
+
+use std::process::ExitCode;
+
+use shipsec_bench_peers::{dagrs, dagx};
+use shipsec_benches::harness::{Contest, Limits, Options, finish};
+use shipsec_benches::{Failure, floor};
+use tokio::runtime::Builder;
+
+const LIMITS: Limits = Limits {
+    sizes: &[1_000, 10_000, 100_000],
+    proof: 100,
+};
+
+/// Beyond this size dagrs takes minutes and gigabytes: it is left out, and the table shows it by
+/// having no such line.
+const MOST_DAGRS_NODES: usize = 100_000;
+
+fn main() -> ExitCode {
+    finish(peers())
+}
+
+fn peers() -> Result<(), Failure> {
+    let Some(options) = Options::from_env(LIMITS)? else {
+        return Ok(());
+    };
+    let one = Builder::new_current_thread().enable_all().build()?;
+    let many = Builder::new_multi_thread().enable_all().build()?;
+    for &shape in &options.shapes {
+        for &size in &options.sizes {
+            let graph = shape.graph(size);
+            let mut contest = Contest::new(format!("peers/{shape}/{size}"), "node", size);
+            contest.add("floor", || floor::sample(&one, &graph));
+            contest.add("dagx inline", || dagx::run(&one, &graph));
+            if size <= MOST_DAGRS_NODES {
+                contest.add("dagrs one thread", || dagrs::run(&one, &graph));
+                contest.add("dagrs many threads", || dagrs::run(&many, &graph));
+            }
+            contest.run(&options)?;
+        }
+    }
+    Ok(())
+}
