@@ -46,7 +46,10 @@ fn unit(options: &Options) -> anyhow::Result<Outcome> {
             .map_or(line.as_str(), |(_, counts)| counts);
         return Ok(Outcome::Passed(counts.trim().to_owned()));
     }
-    let mut command = shell::cargo(["test", "--workspace", "--all-targets", "--no-fail-fast"]);
+    // Not `--all-targets`: that would run the benchmarks in full.
+    let targets = ["--lib", "--bins", "--tests", "--examples"];
+    let mut command = shell::cargo(["test", "--workspace", "--no-fail-fast"]);
+    command.args(targets);
     if options.strict {
         command.args(["--", "--include-ignored"]);
     }
