@@ -5,7 +5,8 @@
 //!
 //! Each gets nodes that do what the floor's no-op does: one more than the highest input, handed
 //! to every child. Building the graph is set-up; the run is timed from the call that starts it to
-//! its return, and what it returns is verified after the time.
+//! its return, and what it returns is verified after the time. A graph of `dagx` is used up by its
+//! run, so that its cost per run is the column `with setup`.
 
 pub mod dagrs;
 pub mod dagx;

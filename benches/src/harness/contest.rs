@@ -134,12 +134,12 @@ impl<'a> Contest<'a> {
         let rounds = measurements.first().map_or(0, |measured| measured.rounds);
         println!("{} ({rounds} rounds, per {})", self.name, self.unit);
         println!(
-            "  {:<24}{:>12}{:>12}{:>12}{:>10}{:>10}{:>12}",
-            "contender", "min", "median", "max", "x min", "x median", "setup"
+            "  {:<24}{:>12}{:>12}{:>12}{:>10}{:>10}{:>12}{:>12}",
+            "contender", "min", "median", "max", "x min", "x median", "setup", "with setup"
         );
         for measured in measurements {
             println!(
-                "  {:<24}{:>12}{:>12}{:>12}{:>10.2}{:>10.2}{:>12}",
+                "  {:<24}{:>12}{:>12}{:>12}{:>10.2}{:>10.2}{:>12}{:>12}",
                 measured.contender,
                 nanoseconds(measured.min),
                 nanoseconds(measured.median),
@@ -147,6 +147,7 @@ impl<'a> Contest<'a> {
                 measured.ratio_of_minima,
                 measured.ratio,
                 nanoseconds(measured.setup),
+                nanoseconds(measured.total),
             );
         }
         println!();
@@ -183,6 +184,8 @@ pub struct Measurement {
     pub max: f64,
     /// The fastest set-up.
     pub setup: f64,
+    /// The fastest round with its set-up: what a run costs whose graph is used up by it.
+    pub total: f64,
     /// The median over the rounds of this contender's time by the baseline's in the same round.
     pub ratio: f64,
     /// This contender's fastest round by the baseline's.
@@ -194,6 +197,11 @@ impl Measurement {
         let per_unit = |time: Duration| time.as_secs_f64() * 1e9 / units.max(1) as f64;
         let runs = sorted(samples.iter().map(|sample| per_unit(sample.run)));
         let setups = sorted(samples.iter().map(|sample| per_unit(sample.setup)));
+        let totals = sorted(
+            samples
+                .iter()
+                .map(|sample| per_unit(sample.setup + sample.run)),
+        );
         let fastest = baseline
             .iter()
             .map(|sample| per_unit(sample.run))
@@ -211,6 +219,7 @@ impl Measurement {
             median: middle(&runs),
             max: runs[runs.len() - 1],
             setup: setups[0],
+            total: totals[0],
             ratio: middle(&ratios),
             ratio_of_minima: runs[0] / fastest,
         }
@@ -227,6 +236,7 @@ impl Measurement {
             "medianNs": self.median,
             "maxNs": self.max,
             "setupNs": self.setup,
+            "totalNs": self.total,
             "ratio": self.ratio,
             "ratioOfMinima": self.ratio_of_minima,
         })
