@@ -1,0 +1,270 @@
+//! The object-safe twin of a component, which registries and executors hold.
+
+use std::{fmt, sync::Arc};
+
+use futures::future::BoxFuture;
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde_json::Value as Json;
+use smallvec::SmallVec;
+
+use super::{Component, ComponentDefinition, Params, PortSpec, Ports};
+use crate::{ComponentError, context::Context, value::Value};
+
+/// The values of a node's ports, in the order of the ports; `None` where a port has no value.
+#[derive(Debug, Clone, Default)]
+pub struct PortValues(SmallVec<[Option<Value>; 2]>);
+
+impl PortValues {
+    /// No slots.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// `n` slots without values.
+    pub fn with_len(n: usize) -> Self {
+        Self(SmallVec::from_elem(None, n))
+    }
+
+    /// Adds a slot at the end.
+    pub fn push(&mut self, value: Option<Value>) {
+        self.0.push(value);
+    }
+
+    /// Number of slots.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no slot.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value of the port at `index`.
+    pub fn get(&self, index: usize) -> Option<&Value> {
+        self.0.get(index)?.as_ref()
+    }
+
+    /// Takes the value of the port at `index` out of its slot.
+    pub fn take(&mut self, index: usize) -> Option<Value> {
+        self.0.get_mut(index)?.take()
+    }
+
+    /// Sets the value of the port at `index`, adding slots up to it.
+    pub fn set(&mut self, index: usize, value: Value) {
+        if index >= self.0.len() {
+            self.0.resize(index + 1, None);
+        }
+        self.0[index] = Some(value);
+    }
+
+    /// The slots in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&Value>> {
+        self.0.iter().map(Option::as_ref)
+    }
+}
+
+impl FromIterator<Option<Value>> for PortValues {
+    fn from_iter<I: IntoIterator<Item = Option<Value>>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
+/// Which output ports of a node are active: all, save for the branching ports without a value.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ActivePorts {
+    /// The node does not branch.
+    #[default]
+    All,
+    /// The indices of the active ports, ascending.
+    Only(SmallVec<[u16; 8]>),
+}
+
+/// What a node's attempt gave.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct NodeOutput {
+    /// The values of the output ports.
+    pub values: PortValues,
+    /// Which output ports are active.
+    pub active: ActivePorts,
+}
+
+impl NodeOutput {
+    /// The output of a node with these ports: a branching port is active when it has a value.
+    pub fn new(specs: &[PortSpec], values: PortValues) -> Self {
+        let branches = specs.iter().any(|port| port.branching);
+        let active = if branches {
+            let active = |(index, port): (usize, &PortSpec)| {
+                (!port.branching || values.get(index).is_some())
+                    .then(|| u16::try_from(index).ok())
+                    .flatten()
+            };
+            ActivePorts::Only(specs.iter().enumerate().filter_map(active).collect())
+        } else {
+            ActivePorts::All
+        };
+        Self { values, active }
+    }
+}
+
+/// One thing that is wrong with a node's parameters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{pointer}: {message}")]
+pub struct ParamIssue {
+    /// JSON Pointer (RFC 6901) into the parameters; empty for the whole.
+    pub pointer: String,
+    /// What was expected.
+    pub message: String,
+}
+
+/// A component behind a pointer. Every [`Component`] is one through [`erase`]; a component whose
+/// ports are known only at run time implements this trait itself.
+pub trait DynComponent: Send + Sync + fmt::Debug {
+    /// What clients see.
+    fn definition(&self) -> &Arc<ComponentDefinition>;
+
+    /// Fixes the parameters of one node.
+    ///
+    /// # Errors
+    ///
+    /// Every problem with the parameters, with its place.
+    fn bind(&self, params: &Json) -> Result<Arc<dyn BoundNode>, Vec<ParamIssue>>;
+}
+
+/// A component with the parameters of one node.
+pub trait BoundNode: Send + Sync {
+    /// Input ports of this node.
+    fn inputs(&self) -> &Arc<[PortSpec]>;
+
+    /// Output ports of this node.
+    fn outputs(&self) -> &Arc<[PortSpec]>;
+
+    /// Does the work of one attempt. `inputs` has a slot for each input port. The future owns all
+    /// that it needs, so that an executor can move it to another task.
+    fn run(
+        self: Arc<Self>,
+        inputs: PortValues,
+        cx: Context,
+    ) -> BoxFuture<'static, Result<NodeOutput, ComponentError>>;
+}
+
+impl fmt::Debug for dyn BoundNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoundNode").finish_non_exhaustive()
+    }
+}
+
+/// Makes the object-safe twin of a typed component.
+pub fn erase<C: Component>(component: C) -> Arc<dyn DynComponent> {
+    let info = component.info();
+    let mut definition = ComponentDefinition::new(&info);
+    definition.inputs = C::Input::specs().into();
+    definition.outputs = C::Output::specs().into();
+    definition.params = C::Params::specs();
+    definition.input_schema = schema_of::<C::Input>();
+    definition.params_schema = schema_of::<C::Params>();
+    definition.output_schema = schema_of::<C::Output>();
+    let validator = jsonschema::draft202012::new(&definition.params_schema).ok();
+    Arc::new(Erased { component: Arc::new(component), definition: Arc::new(definition), validator })
+}
+
+/// JSON Schema 2020-12 of a type, with its definitions inside.
+fn schema_of<T: JsonSchema>() -> Json {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
+    schema.remove("$schema");
+    schema.to_value()
+}
+
+struct Erased<C> {
+    component: Arc<C>,
+    definition: Arc<ComponentDefinition>,
+    validator: Option<jsonschema::Validator>,
+}
+
+impl<C> fmt::Debug for Erased<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Component({} {})", self.definition.id, self.definition.version)
+    }
+}
+
+impl<C: Component> DynComponent for Erased<C> {
+    fn definition(&self) -> &Arc<ComponentDefinition> {
+        &self.definition
+    }
+
+    fn bind(&self, params: &Json) -> Result<Arc<dyn BoundNode>, Vec<ParamIssue>> {
+        // The common case is a good one, so the schema is asked only where reading fails, or where
+        // it says more than the type does.
+        match serde_path(params) {
+            Ok(parsed) => {
+                let issues = self.issues(params);
+                if !issues.is_empty() {
+                    return Err(issues);
+                }
+                Ok(Arc::new(Bound {
+                    component: self.component.clone(),
+                    definition: self.definition.clone(),
+                    params: parsed,
+                }))
+            }
+            Err(message) => {
+                let mut issues = self.issues(params);
+                if issues.is_empty() {
+                    issues.push(ParamIssue { pointer: String::new(), message });
+                }
+                Err(issues)
+            }
+        }
+    }
+}
+
+fn serde_path<T: serde::de::DeserializeOwned>(params: &Json) -> Result<T, String> {
+    let empty = Json::Object(serde_json::Map::new());
+    let params = if params.is_null() { &empty } else { params };
+    T::deserialize(params).map_err(|error| error.to_string())
+}
+
+impl<C> Erased<C> {
+    fn issues(&self, params: &Json) -> Vec<ParamIssue> {
+        let no_params = params.is_null() || params.as_object().is_some_and(serde_json::Map::is_empty);
+        let Some(validator) = self.validator.as_ref().filter(|_| !no_params) else {
+            return Vec::new();
+        };
+        validator
+            .iter_errors(params)
+            .map(|error| ParamIssue {
+                pointer: error.instance_path().to_string(),
+                message: error.to_string(),
+            })
+            .collect()
+    }
+}
+
+struct Bound<C: Component> {
+    component: Arc<C>,
+    definition: Arc<ComponentDefinition>,
+    params: C::Params,
+}
+
+impl<C: Component> BoundNode for Bound<C> {
+    fn inputs(&self) -> &Arc<[PortSpec]> {
+        &self.definition.inputs
+    }
+
+    fn outputs(&self) -> &Arc<[PortSpec]> {
+        &self.definition.outputs
+    }
+
+    fn run(
+        self: Arc<Self>,
+        inputs: PortValues,
+        cx: Context,
+    ) -> BoxFuture<'static, Result<NodeOutput, ComponentError>> {
+        Box::pin(async move {
+            let input = C::Input::from_values(inputs)?;
+            let output = self.component.run(input, &self.params, &cx).await?;
+            Ok(NodeOutput::new(&self.definition.outputs, output.into_values()))
+        })
+    }
+}

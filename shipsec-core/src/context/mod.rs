@@ -1,0 +1,25 @@
+//! What a running component can do: log, tell progress, emit artifacts, read secrets, notice
+//! cancellation.
+
+mod artifact;
+mod cancel;
+#[cfg(feature = "http")]
+mod http;
+mod log;
+mod node;
+mod progress;
+mod scope;
+mod secret;
+#[cfg(feature = "tracing")]
+mod layer;
+
+pub use artifact::ArtifactEmitter;
+#[cfg(feature = "http")]
+pub use http::HttpClient;
+#[cfg(feature = "tracing")]
+pub use layer::NodeLogLayer;
+pub use log::LogLine;
+pub use node::{Context, NodeTask};
+pub use progress::Progress;
+pub(crate) use scope::{Clock, RunScope};
+pub use secret::{EnvSecrets, FileSecrets, NoSecrets, SecretError, SecretSource, StaticSecrets};

@@ -1,0 +1,472 @@
+//! The context of one attempt of one node.
+
+use std::{
+    fmt,
+    future::Future,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use tokio::{task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::{
+    ArtifactEmitter, LogLine, Progress, RunScope, artifact, cancel::CancelCell,
+    progress::{Coalesced, PROGRESS_INTERVAL},
+};
+use crate::{
+    ArtifactId, ComponentError, NodeId, RunId, Secret, SecretName, WorkflowId,
+    event::{EventKind, Level, NodeRef, Record},
+    value::FileRef,
+};
+
+/// What a running component is given: its way to the log, to artifacts and secrets, and the news
+/// that it should stop. Clones stand for the same attempt.
+#[derive(Clone)]
+pub struct Context(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) scope: Arc<RunScope>,
+    pub(crate) node: NodeRef,
+    pub(crate) attempt: u32,
+    /// Counts this attempt's events; only written under the recorder's lock.
+    pub(crate) counter: AtomicU32,
+    pub(crate) started: Instant,
+    pub(crate) deadline: Option<Instant>,
+    cancel: CancelCell,
+    /// Milliseconds from `started` to the last sign of life.
+    beat: AtomicU64,
+    /// Set with the attempt's last fact, under the recorder's lock.
+    ended: AtomicBool,
+    /// Log lines that were left out since the last event that counted them.
+    pub(crate) omitted: AtomicU32,
+    pub(crate) progress: Mutex<Coalesced>,
+    rest: OnceLock<Box<Rest>>,
+}
+
+/// What few components use.
+#[derive(Default)]
+struct Rest {
+    temp_dir: OnceLock<tempfile::TempDir>,
+    artifacts: AtomicU32,
+    tasks: Mutex<Vec<tokio::task::AbortHandle>>,
+}
+
+impl Context {
+    pub(crate) fn new(
+        scope: Arc<RunScope>,
+        node: NodeRef,
+        attempt: u32,
+        started: Instant,
+        timeout: Option<Duration>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            scope,
+            node,
+            attempt,
+            counter: AtomicU32::new(0),
+            started,
+            deadline: timeout.and_then(|limit| started.checked_add(limit)),
+            cancel: CancelCell::default(),
+            beat: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+            omitted: AtomicU32::new(0),
+            progress: Mutex::default(),
+            rest: OnceLock::new(),
+        }))
+    }
+
+    pub(crate) fn scope(&self) -> &RunScope {
+        &self.0.scope
+    }
+
+    fn rest(&self) -> &Rest {
+        self.0.rest.get_or_init(Box::default)
+    }
+
+    /// The run.
+    pub fn run_id(&self) -> &RunId {
+        &self.0.scope.run_id
+    }
+
+    /// The workflow.
+    pub fn workflow_id(&self) -> &WorkflowId {
+        &self.0.scope.workflow_id
+    }
+
+    /// The node.
+    pub fn node_id(&self) -> &NodeId {
+        &self.0.node.id
+    }
+
+    /// Which attempt this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.0.attempt
+    }
+
+    /// When this attempt is timed out, if ever.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.deadline
+    }
+
+    /// A line of the node's log. Never waits.
+    ///
+    /// ```no_run
+    /// # use shipsec_core::{context::Context, event::Level};
+    /// # fn demo(cx: &Context) {
+    /// cx.log(Level::Warn, "3 files could not be read");
+    /// cx.log_line(Level::Info, "listening").field("port", 8080).send();
+    /// # }
+    /// ```
+    pub fn log(&self, level: Level, message: impl AsRef<str>) {
+        self.log_line(level, message).send();
+    }
+
+    /// A line of the node's log at level `debug`.
+    pub fn debug(&self, message: impl AsRef<str>) {
+        self.log(Level::Debug, message);
+    }
+
+    /// A line of the node's log at level `info`.
+    pub fn info(&self, message: impl AsRef<str>) {
+        self.log(Level::Info, message);
+    }
+
+    /// A line of the node's log at level `warn`.
+    pub fn warn(&self, message: impl AsRef<str>) {
+        self.log(Level::Warn, message);
+    }
+
+    /// A line of the node's log at level `error`.
+    pub fn error(&self, message: impl AsRef<str>) {
+        self.log(Level::Error, message);
+    }
+
+    /// A line of the node's log with fields; ends with [`LogLine::send`].
+    pub fn log_line(&self, level: Level, message: impl AsRef<str>) -> LogLine<'_> {
+        LogLine::new(self, level, message)
+    }
+
+    /// Tells how far the node is, and that it lives. Cheap to call a million times: what comes
+    /// within 100 ms of the last event is held, and the newest is never lost. A count that falls
+    /// below an earlier one is raised to it.
+    pub fn progress(&self, mut progress: Progress) {
+        let now = Instant::now();
+        self.beat_at(now);
+        let mut held = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(done) = &mut progress.payload.done {
+            held.highest = held.highest.max(*done);
+            *done = held.highest;
+        }
+        let due = held.sent.is_none_or(|sent| now.duration_since(sent) >= PROGRESS_INTERVAL);
+        if due {
+            held.sent = Some(now);
+            held.held = None;
+            drop(held);
+            self.observe_progress(progress);
+        } else if held.held.replace(progress).is_none() {
+            drop(held);
+            self.0.scope.recorder.hold_progress(self);
+        }
+    }
+
+    /// Sends the progress that was held back, if any.
+    pub(crate) fn release_progress(&self, now: Instant) {
+        let mut held = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(progress) = held.held.take() {
+            held.sent = Some(now);
+            drop(held);
+            self.observe_progress(progress);
+        }
+    }
+
+    /// When progress that is held back may be sent.
+    pub(crate) fn progress_due(&self) -> Option<Instant> {
+        let held = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        held.held.as_ref()?;
+        held.sent.map(|sent| sent + PROGRESS_INTERVAL)
+    }
+
+    fn observe_progress(&self, progress: Progress) {
+        let text = progress.text();
+        self.observe(Level::Info, text, EventKind::NodeProgress(Box::new(progress.payload)));
+    }
+
+    /// Tells that the node lives, without an event.
+    pub fn heartbeat(&self) {
+        self.beat_at(Instant::now());
+    }
+
+    fn beat_at(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.0.started).as_millis();
+        self.0.beat.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// When the node gave its last sign of life.
+    pub(crate) fn last_beat(&self) -> Instant {
+        self.0.started + Duration::from_millis(self.0.beat.load(Ordering::Relaxed))
+    }
+
+    /// Keeps bytes as an artifact of this node, and records it. Secrets in the bytes are masked.
+    ///
+    /// # Errors
+    ///
+    /// A `ValidationError` when the name is not a plain file name, a `ResourceUnavailableError`
+    /// when the storage fails.
+    pub async fn emit_artifact(
+        &self,
+        name: &str,
+        media_type: &str,
+        bytes: impl Into<Bytes>,
+    ) -> Result<FileRef, ComponentError> {
+        artifact::emit(self, name, media_type, bytes.into()).await
+    }
+
+    /// Keeps a stream of bytes as an artifact of this node; it is never whole in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit_artifact`](Self::emit_artifact), or the stream's own error.
+    pub async fn emit_artifact_stream<S, B>(
+        &self,
+        name: &str,
+        media_type: &str,
+        bytes: S,
+    ) -> Result<FileRef, ComponentError>
+    where
+        S: Stream<Item = std::io::Result<B>> + Send,
+        B: AsRef<[u8]> + Send,
+    {
+        let mut emitter = self.artifact(name, media_type)?;
+        let mut bytes = std::pin::pin!(bytes);
+        while let Some(chunk) = bytes.next().await {
+            match chunk {
+                Ok(chunk) => emitter.write(chunk).await?,
+                Err(error) => {
+                    emitter.abort().await;
+                    return Err(error.into());
+                }
+            }
+        }
+        emitter.finish().await
+    }
+
+    /// Opens an artifact to be written piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// A `ValidationError` when the name is not a plain file name.
+    pub fn artifact(&self, name: &str, media_type: &str) -> Result<ArtifactEmitter, ComponentError> {
+        ArtifactEmitter::open(self, name, media_type)
+    }
+
+    pub(crate) fn next_artifact_id(&self) -> ArtifactId {
+        let n = self.rest().artifacts.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("{}/{}/{n}", self.0.node.id, self.0.attempt).into()
+    }
+
+    /// Reads the bytes of a file reference as a stream.
+    ///
+    /// # Errors
+    ///
+    /// A `NotFoundError` when artifact storage does not have it, a `ValidationError` when it does
+    /// not point into artifact storage.
+    pub async fn open_file(
+        &self,
+        file: &FileRef,
+    ) -> Result<impl Stream<Item = Result<Bytes, ComponentError>> + Send + use<>, ComponentError> {
+        let artifacts = &self.0.scope.artifacts;
+        let stream = artifacts.get(&file.location).await.map_err(|error| {
+            ComponentError::not_found(format!("file {}: {error}", file.name)).with_source(error)
+        })?;
+        Ok(stream.map(|chunk| {
+            chunk.map_err(|error| ComponentError::resource_unavailable(error.to_string()))
+        }))
+    }
+
+    /// A secret by name. From here on the run masks its value in everything that it records.
+    ///
+    /// # Errors
+    ///
+    /// A `ConfigurationError` when the host's source does not know the name, a
+    /// `ResourceUnavailableError` when it cannot be asked.
+    pub async fn secret(&self, name: impl Into<SecretName>) -> Result<Secret<String>, ComponentError> {
+        let name = name.into();
+        let value = self.0.scope.secrets.resolve(&name).await?;
+        self.0.scope.masker.learn(Some(&name), &value);
+        Ok(Secret::named(name, value))
+    }
+
+    /// Makes a secret of a value that the component came by, so that the run masks it in
+    /// everything that it records.
+    pub fn keep_secret(&self, value: String) -> Secret<String> {
+        self.0.scope.masker.learn(None, &value);
+        Secret::new(value)
+    }
+
+    /// Whether the node should stop: clean up, then return any error, best soon.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancel.is_cancelled()
+    }
+
+    /// Waits until the node should stop. Cancel-safe.
+    pub async fn cancelled(&self) {
+        self.cancellation_token().cancelled().await;
+    }
+
+    /// The token that is cancelled when the node should stop.
+    pub fn cancellation_token(&self) -> &CancellationToken {
+        self.0.cancel.token()
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.0.cancel.cancel();
+    }
+
+    /// A folder of this attempt alone, made at the first call and removed when the attempt ends.
+    ///
+    /// # Errors
+    ///
+    /// The kind of the file system's error.
+    pub fn temp_dir(&self) -> Result<&Path, ComponentError> {
+        let rest = self.rest();
+        if let Some(dir) = rest.temp_dir.get() {
+            return Ok(dir.path());
+        }
+        let root = self.0.scope.temp_root.clone().unwrap_or_else(std::env::temp_dir);
+        let made: std::io::Result<_> =
+            std::fs::create_dir_all(&root).and_then(|()| tempfile::Builder::new().prefix("node-").tempdir_in(&root));
+        let made = made.map_err(|error| temp_error(&root, error))?;
+        Ok(rest.temp_dir.get_or_init(|| made).path())
+    }
+
+    /// Runs a future beside the component's own, inside the node's span. It is aborted when the
+    /// attempt ends, unless it ended before.
+    pub fn spawn<F>(&self, future: F) -> NodeTask<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let handle = tokio::spawn(future.in_current_span());
+        let mut tasks = self.rest().tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(handle.abort_handle());
+        NodeTask(handle)
+    }
+
+    /// The HTTP client of the run. Its requests show in the node's log, without their secrets.
+    #[cfg(feature = "http")]
+    pub fn http(&self) -> super::HttpClient {
+        super::HttpClient::new(self.clone())
+    }
+
+    /// Aborts what [`spawn`](Self::spawn) started, and removes the temp folder. The executor calls
+    /// it when the attempt has ended.
+    pub(crate) fn close(&self) {
+        if let Some(rest) = self.0.rest.get() {
+            for task in rest.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+                task.abort();
+            }
+            if let Some(dir) = rest.temp_dir.get()
+                && let Err(error) = std::fs::remove_dir_all(dir.path())
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                self.warn(format!("temp folder {}: {error}", dir.path().display()));
+            }
+        }
+    }
+
+    pub(crate) fn observe(&self, level: Level, message: Option<Arc<str>>, kind: EventKind) {
+        self.0.scope.recorder.observe(self, level, message, kind);
+    }
+
+    pub(crate) fn fact(&self, level: Level, message: Option<Arc<str>>, kind: EventKind) {
+        self.0.scope.recorder.fact(self, level, message, kind);
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.ended.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_ended(&self) {
+        self.0.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// A record of this attempt; the recorder calls it under its lock, which keeps counters in
+    /// the order of the events.
+    pub(crate) fn record(&self, level: Level, message: Option<Arc<str>>, kind: EventKind) -> Record {
+        self.record_at(Instant::now(), level, message, kind)
+    }
+
+    pub(crate) fn record_at(
+        &self,
+        at: Instant,
+        level: Level,
+        message: Option<Arc<str>>,
+        kind: EventKind,
+    ) -> Record {
+        let counter = self.0.counter.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut record = Record::new(
+            self.0.scope.clock.at(at),
+            Some(self.0.node.clone()),
+            self.0.attempt,
+            counter,
+            kind,
+        )
+        .with_level(level);
+        record.message = message;
+        record
+    }
+}
+
+fn temp_error(root: &PathBuf, error: std::io::Error) -> ComponentError {
+    let message = format!("temp folder in {}: {error}", root.display());
+    let kind = ComponentError::from(error).kind();
+    ComponentError::new(kind, message)
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("run", &self.0.scope.run_id)
+            .field("node", &self.0.node)
+            .field("attempt", &self.0.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A future that runs beside a component's own; awaiting it gives its output.
+#[derive(Debug)]
+pub struct NodeTask<T>(JoinHandle<T>);
+
+impl<T> NodeTask<T> {
+    /// Stops the future at its next await.
+    pub fn abort(&self) {
+        self.0.abort();
+    }
+}
+
+impl<T> Future for NodeTask<T> {
+    type Output = Result<T, ComponentError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(|joined| {
+            joined.map_err(|error| {
+                ComponentError::internal(if error.is_panic() {
+                    "a task of the node panicked".to_owned()
+                } else {
+                    "a task of the node was aborted".to_owned()
+                })
+            })
+        })
+    }
+}

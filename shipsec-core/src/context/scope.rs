@@ -1,0 +1,57 @@
+//! What all nodes of one run share.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
+
+use tokio::time::Instant;
+
+use super::SecretSource;
+use crate::{
+    RunId, WorkflowId,
+    event::Timestamp,
+    storage::ArtifactStore,
+    trace::{Masker, Recorder},
+};
+
+/// The time of a run: the wall clock at its start, carried on by the monotonic one, so that it
+/// never goes backwards, and stands still where a test holds the clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    wall: Timestamp,
+    start: Instant,
+}
+
+impl Clock {
+    pub(crate) fn starting_at(wall: Timestamp) -> Self {
+        Self { wall, start: Instant::now() }
+    }
+
+    pub(crate) fn at(&self, instant: Instant) -> Timestamp {
+        self.wall.after(instant.saturating_duration_since(self.start))
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.at(Instant::now())
+    }
+}
+
+/// What all nodes of one run share.
+#[derive(Debug)]
+pub(crate) struct RunScope {
+    pub(crate) run_id: RunId,
+    pub(crate) workflow_id: WorkflowId,
+    pub(crate) clock: Clock,
+    pub(crate) recorder: Recorder,
+    pub(crate) masker: Arc<Masker>,
+    pub(crate) artifacts: ArtifactStore,
+    pub(crate) secrets: Arc<dyn SecretSource>,
+    pub(crate) temp_root: Option<PathBuf>,
+    /// The run's inputs, for its entry point; secrets as references.
+    pub(crate) inputs: Arc<serde_json::Map<String, serde_json::Value>>,
+    #[cfg(feature = "http")]
+    pub(crate) http: OnceLock<reqwest::Client>,
+    #[cfg(not(feature = "http"))]
+    pub(crate) http: OnceLock<()>,
+}

@@ -1,0 +1,20 @@
+//! The wire format of the log, version 1: one JSON object per event.
+//!
+//! Unknown types and unknown fields are kept when read and written again, so that a newer writer
+//! does not break an older reader.
+
+mod envelope;
+mod kind;
+mod output;
+mod time;
+mod wire;
+
+pub use envelope::{Event, Level, NodeRef, Record};
+pub use kind::{
+    ArtifactPayload, AwaitingInputPayload, CancelledPayload, CompletedPayload, ComponentRef,
+    ErrorPayload, EventKind, FailedPayload, Failure, JoinStrategy, LogPayload, ProgressPayload,
+    ProgressSource, SkipReason, SkippedPayload, StartedPayload, StatusPayload, Stream, Trigger,
+    UnknownPayload, WorkflowStatus,
+};
+pub use output::{MaskNote, OutputNotes, Outputs, ValueRef};
+pub use time::Timestamp;

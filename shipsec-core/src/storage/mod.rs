@@ -1,0 +1,5 @@
+//! Artifacts and large values over any [`object_store::ObjectStore`].
+
+mod artifacts;
+
+pub use artifacts::{ArtifactStore, ArtifactWriter, Stored, StorageError};

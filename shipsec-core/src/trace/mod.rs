@@ -1,0 +1,16 @@
+//! The log: the store it is kept in, and following it while it grows.
+
+mod mask;
+mod memory;
+mod recorder;
+mod store;
+mod tail;
+
+pub(crate) use mask::{Masker, StreamMask};
+pub use memory::MemoryStore;
+pub(crate) use recorder::Recorder;
+pub use store::{
+    AppendError, Appended, Capabilities, RunFilter, RunSummary, StoreError, StoreErrorKind,
+    TraceStore,
+};
+pub use tail::{EventStream, TraceStoreExt};

@@ -1,0 +1,236 @@
+//! The contract of a trace store.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    RunId, WorkflowId,
+    event::{Event, Record, Timestamp, WorkflowStatus},
+};
+
+/// Keeps the logs of runs.
+///
+/// An implementer proves itself with the conformance suite of `shipsec-testkit`; each clause below
+/// is one case of it.
+///
+/// # Behavior
+///
+/// - **Sequence**: `append` gives each event of a run the next number, from 1, without a gap or a
+///   duplicate, in the order of the records, also when many tasks and processes append at once.
+/// - **Atomic**: the records of one `append` are stored all or none, next to each other.
+/// - **Idempotent**: a record whose producer key (node, attempt, counter) the run already has is
+///   not stored again; [`Appended`] counts it, and the others of the batch are stored.
+/// - **Durable**: `append` returns once the events are durable in the sense that the store's
+///   documentation states, and readable by everybody.
+/// - **Kept on failure**: a failed `append` gives the records back, so that they can be tried
+///   again; when its reply is lost, trying again stores nothing twice.
+/// - **Cancellation**: dropping the future of an `append` stores all or none of its records.
+/// - **Read**: `read` gives events after a number in ascending order, at most `limit`; an unknown
+///   run has none, which is no error.
+/// - **Wait**: `wait_beyond` returns once the log's last sequence is greater than the number
+///   given, also when another process appended; until then it costs next to nothing. It is
+///   cancel-safe.
+/// - **Unknown**: types and fields that this version does not know are given back as they came.
+/// - **Isolation**: runs do not see each other's events.
+#[async_trait]
+pub trait TraceStore: fmt::Debug + Send + Sync + 'static {
+    /// What this store does beyond the contract.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Appends records to the log of a run.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`], with the records.
+    async fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, AppendError>;
+
+    /// The events of a run after sequence number `after`, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store cannot be read, or holds something that is no event.
+    async fn read(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError>;
+
+    /// Waits until the run's last sequence number is greater than `after`, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store cannot be read.
+    async fn wait_beyond(&self, run: &RunId, after: u64) -> Result<u64, StoreError>;
+
+    /// The runs that fit a filter, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store cannot be read.
+    async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, StoreError>;
+}
+
+/// What a store does beyond the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Events stay in this process as typed values: nothing becomes JSON until somebody reads it,
+    /// so large outputs need not go to artifact storage.
+    pub keeps_values: bool,
+    /// Events outlive the process.
+    pub durable: bool,
+}
+
+impl Capabilities {
+    /// Of a store inside this process.
+    pub const MEMORY: Self = Self { keeps_values: true, durable: false };
+    /// Of a store that outlives the process.
+    pub const DURABLE: Self = Self { keeps_values: false, durable: true };
+}
+
+/// What an append did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Appended {
+    /// The log's last sequence number afterwards.
+    pub last_sequence: u64,
+    /// How many records were stored now.
+    pub stored: usize,
+    /// How many were there already.
+    pub duplicates: usize,
+}
+
+impl Appended {
+    /// What an append did.
+    pub fn new(last_sequence: u64, stored: usize, duplicates: usize) -> Self {
+        Self { last_sequence, stored, duplicates }
+    }
+}
+
+/// A failed append, with the records that were to be stored.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct AppendError {
+    /// Why.
+    #[source]
+    pub error: StoreError,
+    /// What was to be stored.
+    pub records: Vec<Record>,
+}
+
+/// What kind of trouble a store has: it decides whether trying again makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// Away, busy, or full for now: trying again later may succeed.
+    Unavailable,
+    /// Does not allow this: read-only, or no permission.
+    Denied,
+    /// Holds something that it cannot read.
+    Corrupt,
+    /// Another process runs this run now; this one must stop.
+    Fenced,
+    /// Anything else that trying again does not heal.
+    Other,
+}
+
+/// Trouble with a store.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    message: String,
+    #[source]
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// An error whose message names the store, and says what to do.
+    pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// Sets the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// What kind of trouble.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    /// Whether trying again later may succeed.
+    pub fn is_retryable(&self) -> bool {
+        self.kind == StoreErrorKind::Unavailable
+    }
+}
+
+/// Which runs to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunFilter {
+    /// Only those of this workflow.
+    pub workflow_id: Option<WorkflowId>,
+    /// Only those with this status.
+    pub status: Option<WorkflowStatus>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+impl Default for RunFilter {
+    fn default() -> Self {
+        Self { workflow_id: None, status: None, limit: 100 }
+    }
+}
+
+impl RunFilter {
+    /// At most this many runs.
+    #[must_use]
+    pub fn with_limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Only runs of this workflow.
+    #[must_use]
+    pub fn with_workflow(mut self, workflow: impl Into<WorkflowId>) -> Self {
+        self.workflow_id = Some(workflow.into());
+        self
+    }
+
+    /// Only runs with this status.
+    #[must_use]
+    pub fn with_status(mut self, status: WorkflowStatus) -> Self {
+        self.status = Some(status);
+        self
+    }
+}
+
+/// One line of a list of runs: what the `WORKFLOW_STATUS` events of its log say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct RunSummary {
+    /// The run.
+    pub run_id: RunId,
+    /// The workflow, once the log says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_id: Option<WorkflowId>,
+    /// The status that the last `WORKFLOW_STATUS` event gave.
+    pub status: WorkflowStatus,
+    /// Time of the first event.
+    pub started_at: Timestamp,
+    /// Time of the last event.
+    pub updated_at: Timestamp,
+    /// Sequence number of the last event.
+    pub last_sequence: u64,
+}
+
+impl RunSummary {
+    /// A run whose log holds one event so far.
+    pub fn new(run_id: RunId, status: WorkflowStatus, at: Timestamp) -> Self {
+        Self { run_id, workflow_id: None, status, started_at: at, updated_at: at, last_sequence: 1 }
+    }
+}

@@ -1,0 +1,222 @@
+//! The compiled definition: what a stored plan holds. It names components; a registry binds them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+use super::{EdgeKind, Position};
+use crate::{
+    ComponentId, EdgeId, NodeId, PortId, WorkflowId, component::PortType, event::JoinStrategy,
+    execute::RetrySettings,
+};
+
+/// What happens to the rest of a run when a node fails and nothing handles it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum FailurePolicy {
+    /// Independent branches go on to their end.
+    #[default]
+    Finish,
+    /// Everything running is cancelled.
+    FailFast,
+}
+
+/// Settings of a run as a whole.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct WorkflowConfig {
+    /// Longest time of the run, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<f64>,
+    /// How many nodes run at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_concurrency: Option<u32>,
+    /// What a failure that nothing handles does to the rest.
+    #[serde(default)]
+    pub failure_policy: FailurePolicy,
+}
+
+impl WorkflowConfig {
+    /// Whether nothing is set.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A compiled workflow: names, not code.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Definition {
+    /// Version of this format: 1.
+    pub version: u32,
+    /// The workflow.
+    pub workflow_id: WorkflowId,
+    /// The title.
+    pub title: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Where it begins.
+    pub entrypoint: NodeRefName,
+    /// Metadata by node.
+    pub nodes: BTreeMap<NodeId, NodeMetadata>,
+    /// The edges.
+    pub edges: Vec<EdgeDefinition>,
+    /// How many edges enter each node.
+    pub dependency_counts: BTreeMap<NodeId, u32>,
+    /// What runs, in topological order.
+    pub actions: Vec<ActionDefinition>,
+    /// Settings of the run as a whole.
+    pub config: WorkflowConfig,
+}
+
+/// Names a node: `{"ref": "start"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NodeRefName {
+    /// The node's id.
+    #[serde(rename = "ref")]
+    pub node: NodeId,
+}
+
+/// Metadata of a node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct NodeMetadata {
+    /// The node.
+    #[serde(rename = "ref")]
+    pub node: NodeId,
+    /// The title on the canvas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// When it starts.
+    #[serde(default)]
+    pub join_strategy: JoinStrategy,
+    /// How many nodes of its group run at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_concurrency: Option<u32>,
+    /// Its concurrency group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<String>,
+    /// The stream that viewers show its log in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream_id: Option<String>,
+    /// Where it was drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+}
+
+/// A compiled edge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct EdgeDefinition {
+    /// Names the edge.
+    pub id: EdgeId,
+    /// The node it leaves.
+    pub source_ref: NodeId,
+    /// The node it enters.
+    pub target_ref: NodeId,
+    /// The output port it leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_handle: Option<PortId>,
+    /// The input port it enters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_handle: Option<PortId>,
+    /// When it fires.
+    pub kind: EdgeKind,
+}
+
+/// One node's work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ActionDefinition {
+    /// The node.
+    #[serde(rename = "ref")]
+    pub node: NodeId,
+    /// The component.
+    pub component_id: ComponentId,
+    /// Its version.
+    pub component_version: Arc<str>,
+    /// Its parameters.
+    pub params: Map<String, Json>,
+    /// Values of input ports set by hand.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub input_overrides: BTreeMap<PortId, Json>,
+    /// Nodes whose edges enter it.
+    pub depends_on: Vec<NodeId>,
+    /// Where its inputs come from.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub input_mappings: BTreeMap<PortId, InputMapping>,
+    /// Retry settings of the workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetrySettings>,
+    /// Longest time of one attempt, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<f64>,
+}
+
+/// Where an input comes from. Several edges may enter a list port; each is a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct InputMapping {
+    /// The node.
+    pub source_ref: NodeId,
+    /// Its output port; missing for the whole output object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_handle: Option<PortId>,
+}
+
+/// One of the inputs that a run is given: a parameter of `core.workflow.entrypoint`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct RuntimeInput {
+    /// The key of the input, and the id of the entry point's output port.
+    pub id: PortId,
+    /// A short name for people.
+    #[serde(default)]
+    pub label: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// The type of its value.
+    #[serde(rename = "type")]
+    pub port_type: PortType,
+    /// Whether a run must be given it.
+    #[serde(default)]
+    pub required: bool,
+    /// The value where a run is not given one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Json>,
+}
+
+impl RuntimeInput {
+    /// A required input of a type.
+    pub fn new(id: impl Into<PortId>, port_type: PortType) -> Self {
+        let id = id.into();
+        Self {
+            label: id.to_string(),
+            id,
+            description: String::new(),
+            port_type,
+            required: true,
+            default: None,
+        }
+    }
+}
+
+/// SHA-256 of a definition's canonical JSON in lower-case hex.
+pub(crate) fn hash(definition: &Definition) -> Arc<str> {
+    use sha2::{Digest, Sha256};
+    // A tree sorts the keys of every object; its text is the canonical JSON.
+    let text = serde_json::to_value(definition).map(|tree| tree.to_string()).unwrap_or_default();
+    hex::encode(Sha256::digest(text.as_bytes())).into()
+}

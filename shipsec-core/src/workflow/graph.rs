@@ -1,0 +1,180 @@
+//! The authoring format: what a canvas draws and a person edits. Fields that this version does
+//! not know are kept, so that a graph survives being read and written.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+use super::WorkflowConfig;
+use crate::{ComponentId, EdgeId, NodeId, PortId, execute::RetrySettings};
+
+/// A workflow as people write it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Graph {
+    /// A stable name; made from `name` where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<crate::WorkflowId>,
+    /// The title.
+    #[serde(default)]
+    pub name: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The nodes.
+    #[serde(default)]
+    pub nodes: Vec<GraphNode>,
+    /// The edges.
+    #[serde(default)]
+    pub edges: Vec<GraphEdge>,
+    /// Settings of the run as a whole.
+    #[serde(default, skip_serializing_if = "WorkflowConfig::is_default")]
+    pub config: WorkflowConfig,
+    /// What part of the canvas is seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewport: Option<Viewport>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Map<String, Json>,
+}
+
+/// What part of the canvas is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Viewport {
+    /// Left edge.
+    pub x: f64,
+    /// Top edge.
+    pub y: f64,
+    /// Scale; 1 is natural size.
+    pub zoom: f64,
+}
+
+/// A place on the canvas.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Position {
+    /// To the right.
+    pub x: f64,
+    /// Downwards.
+    pub y: f64,
+}
+
+/// A node of the graph.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GraphNode {
+    /// Names the node.
+    pub id: NodeId,
+    /// The component, or a UI-only type such as `core.ui.text`.
+    #[serde(rename = "type")]
+    pub component: ComponentId,
+    /// The component's version; the highest release where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Where it stands on the canvas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+    /// Label and settings.
+    #[serde(default)]
+    pub data: NodeData,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Map<String, Json>,
+}
+
+/// Label and settings of a node.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeData {
+    /// The title on the canvas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The settings.
+    #[serde(default)]
+    pub config: NodeConfig,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Map<String, Json>,
+}
+
+/// Settings of a node.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeConfig {
+    /// Parameters by id.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub params: Map<String, Json>,
+    /// Values of input ports set by hand.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub input_overrides: BTreeMap<PortId, Json>,
+    /// `all` (default), `any`, `first`, `quorum:n` or `settled`. Text, so that the compiler can
+    /// report a bad one with its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_strategy: Option<String>,
+    /// How many nodes of the same group run at once; of this node's group where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_concurrency: Option<u32>,
+    /// The concurrency group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<String>,
+    /// The stream that viewers show its log in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream_id: Option<String>,
+    /// Retry settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetrySettings>,
+    /// Longest time of one attempt, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<f64>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Map<String, Json>,
+}
+
+/// When an edge fires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum EdgeKind {
+    /// When the source succeeded.
+    #[default]
+    Success,
+    /// When the source failed after its last attempt.
+    Error,
+    /// When the source reached any outcome.
+    Finally,
+}
+
+impl EdgeKind {
+    /// Whether it is the default.
+    pub fn is_success(&self) -> bool {
+        *self == Self::Success
+    }
+}
+
+/// An edge of the graph. With both handles the value of that output port goes to that input port;
+/// with only a target handle the whole output object goes there; with only a source handle, or
+/// none, the edge orders and passes nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GraphEdge {
+    /// Names the edge.
+    pub id: EdgeId,
+    /// The node it leaves.
+    pub source: NodeId,
+    /// The node it enters.
+    pub target: NodeId,
+    /// The output port it leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_handle: Option<PortId>,
+    /// The input port it enters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_handle: Option<PortId>,
+    /// When it fires.
+    #[serde(default, skip_serializing_if = "EdgeKind::is_success")]
+    pub kind: EdgeKind,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Map<String, Json>,
+}
