@@ -1,1 +1,4 @@
-//! Placeholder until the first module lands.
+//! The components that ship with the ShipSec SDK.
+
+pub mod contract;
+pub mod source;

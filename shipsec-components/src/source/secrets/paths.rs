@@ -1,0 +1,246 @@
+//! What a file's path says about the secrets in it.
+
+/// How findings in a file are to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PathClass {
+    /// Not scanned: lock files, minified and vendored code.
+    pub(super) skipped: bool,
+    /// Tests, examples and documentation: findings weigh less.
+    pub(super) secondary: bool,
+    /// Configuration, where a value needs no quotes.
+    pub(super) config: bool,
+    /// Translations: full of the word "password", never of passwords.
+    pub(super) translation: bool,
+    /// Rust, which keeps unit tests in the file they test.
+    pub(super) rust: bool,
+}
+
+const LOCK_FILES: &[&str] = &[
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "bun.lock",
+    "deno.lock",
+    "cargo.lock",
+    "poetry.lock",
+    "uv.lock",
+    "pdm.lock",
+    "pipfile.lock",
+    "go.sum",
+    "go.work.sum",
+    "composer.lock",
+    "gemfile.lock",
+    "flake.lock",
+    "mix.lock",
+    "pubspec.lock",
+    "packages.lock.json",
+    "podfile.lock",
+    ".terraform.lock.hcl",
+    "gradle.lockfile",
+];
+
+const VENDORED: &[&str] = &[
+    "node_modules",
+    "bower_components",
+    "vendor",
+    "third_party",
+    "third-party",
+    "thirdparty",
+    "site-packages",
+    "dist-packages",
+    ".venv",
+    ".yarn",
+    ".pnpm",
+    ".tox",
+    "__pycache__",
+];
+
+const SECONDARY: &[&str] = &[
+    "test",
+    "tests",
+    "testing",
+    "__tests__",
+    "__mocks__",
+    "spec",
+    "specs",
+    "fixture",
+    "fixtures",
+    "__fixtures__",
+    "testdata",
+    "test_data",
+    "test-data",
+    "testutil",
+    "testutils",
+    "test_utils",
+    "example",
+    "examples",
+    "sample",
+    "samples",
+    "demo",
+    "demos",
+    "doc",
+    "docs",
+    "documentation",
+    "mock",
+    "mocks",
+    "e2e",
+    "integration",
+    "benches",
+    "benchmark",
+    "benchmarks",
+    "snapshots",
+    "__snapshots__",
+    "cypress",
+    "playwright",
+    "tutorial",
+    "tutorials",
+    "quickstart",
+    "cassettes",
+];
+
+const TRANSLATIONS: &[&str] = &[
+    "locale",
+    "locales",
+    "i18n",
+    "l10n",
+    "lang",
+    "langs",
+    "translations",
+    "languages",
+];
+
+/// Reads a path that is relative to the root of the walk.
+pub(super) fn classify(path: &str) -> PathClass {
+    let lower = path.to_ascii_lowercase();
+    let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
+    let stem = name.split('.').next().unwrap_or(name);
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let mut folders = folders.split('/').filter(|folder| !folder.is_empty());
+
+    let skipped = LOCK_FILES.contains(&name)
+        || name.ends_with(".min.js")
+        || name.ends_with(".min.css")
+        || name.ends_with(".min.mjs")
+        || matches!(
+            extension,
+            "map" | "svg" | "lock" | "snap" | "pdf" | "woff" | "ttf" | "pyc"
+        )
+        || folders.clone().any(|folder| VENDORED.contains(&folder));
+    let named_as_test = stem.starts_with("test_")
+        || stem.ends_with("_test")
+        || stem.ends_with("_tests")
+        || stem.ends_with("-test")
+        || stem == "test"
+        || stem == "tests"
+        || stem == "conftest"
+        || [
+            ".test.",
+            ".tests.",
+            ".spec.",
+            ".stories.",
+            ".mock.",
+            ".example",
+            ".sample",
+            ".dist",
+            ".template",
+        ]
+        .iter()
+        .any(|part| name.contains(part));
+    let document = matches!(
+        extension,
+        "md" | "mdx" | "rst" | "adoc" | "asciidoc" | "txt" | "html" | "htm"
+    ) || matches!(
+        stem,
+        "readme" | "changelog" | "changes" | "news" | "history"
+    );
+    let secondary = named_as_test
+        || document
+        || folders.clone().any(|folder| {
+            SECONDARY.contains(&folder)
+                || folder.ends_with("_test")
+                || folder.ends_with("-test")
+                || folder.ends_with("_tests")
+                || folder.ends_with("-tests")
+                || folder.ends_with(".tests")
+                || folder.ends_with("-examples")
+        });
+    let config = matches!(
+        extension,
+        "env"
+            | "ini"
+            | "cfg"
+            | "conf"
+            | "cnf"
+            | "config"
+            | "properties"
+            | "yaml"
+            | "yml"
+            | "toml"
+            | "json"
+            | "tfvars"
+            | "npmrc"
+            | "netrc"
+            | "pypirc"
+            | "credentials"
+            | "secrets"
+    ) || name.starts_with(".env")
+        || name.starts_with("dockerfile")
+        || matches!(
+            name,
+            "credentials" | ".npmrc" | ".pypirc" | ".netrc" | ".pgpass"
+        );
+    let translation = folders.any(|folder| TRANSLATIONS.contains(&folder))
+        || matches!(extension, "po" | "pot" | "xlf" | "strings" | "resx");
+    PathClass {
+        skipped,
+        secondary,
+        config,
+        translation,
+        rust: extension == "rs",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_apart() {
+        for path in [
+            "Cargo.lock",
+            "web/package-lock.json",
+            "a/node_modules/x/i.js",
+            "d/app.min.js",
+        ] {
+            assert!(classify(path).skipped, "{path}");
+        }
+        for path in [
+            "tests/a.rs",
+            "pkg/a_test.go",
+            "src/a.spec.ts",
+            "README.md",
+            "docs/x.py",
+            ".env.example",
+            "MyApp-Tests/a.cs",
+            "lib/test_client.py",
+        ] {
+            assert!(classify(path).secondary, "{path}");
+        }
+        for path in [
+            "src/main.rs",
+            "latest/app.py",
+            "contest/a.go",
+            ".env",
+            "config/prod.yml",
+        ] {
+            let class = classify(path);
+            assert!(!class.secondary && !class.skipped, "{path}");
+        }
+        assert!(
+            classify(".env").config && classify(".env.local").config && classify("a/b.yml").config
+        );
+        assert!(!classify("src/main.rs").config);
+        assert!(classify("web/locales/de.json").translation);
+    }
+}
