@@ -12,19 +12,26 @@ use crate::{shell, workspace};
 /// An unknown option, or a benchmark that does not build or run.
 pub(crate) fn run(arguments: &mut lexopt::Parser) -> anyhow::Result<bool> {
     let mut packages = vec!["shipsec-benches"];
+    let mut targets: Vec<OsString> = Vec::new();
     let mut rest: Vec<OsString> = Vec::new();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("peers") => packages.push("shipsec-bench-peers"),
+            Long("only") => targets.extend(["--bench".into(), arguments.value()?]),
             Value(value) => rest.push(value),
             other => return Err(other.unexpected().into()),
         }
     }
-    // `--benches` leaves the unit-test harness of the packages' libraries out: it does not know the
-    // arguments of the benchmarks.
+    let mut command = shell::cargo(["bench"]);
     for package in packages {
-        let mut command = shell::cargo(["bench", "--package", package, "--benches"]);
-        shell::run(command.current_dir(workspace::root()).arg("--").args(&rest))?;
+        command.args(["--package", package]);
     }
+    shell::run(
+        command
+            .current_dir(workspace::root())
+            .args(targets)
+            .arg("--")
+            .args(rest),
+    )?;
     Ok(true)
 }

@@ -144,6 +144,11 @@ fn advisories(_: &Options) -> anyhow::Result<Outcome> {
 fn package(_: &Options) -> anyhow::Result<Outcome> {
     let members = workspace::published()?;
     let mut command = shell::cargo(["package", "--quiet"]);
+    // A packed crate has left the workspace, and its profile with it. With the same profile the
+    // dependencies that are built already serve here too. CI has set it for everything.
+    if std::env::var_os("CARGO_PROFILE_DEV_DEBUG").is_none() {
+        command.env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
+    }
     for member in &members {
         command.args(["--package", &member.name]);
     }

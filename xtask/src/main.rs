@@ -23,7 +23,7 @@ Tasks
   test     everything that is tested: unit and integration tests, doc tests, examples, workflows
   ci       everything else that must hold: format, house rules, lints, docs, features, licences,
            advisories, packaging
-  bench    the benchmarks; arguments that are left go to them
+  bench    the benchmarks; what follows `--` goes to them
   help     this text
 
 Options of test and ci
@@ -32,6 +32,7 @@ Options of test and ci
   --bless       (test) write what the examples print as their expected output
 
 Options of bench
+  --only BENCH  run only this bench target; may be repeated
   --peers       also the comparison with other executors, which builds their crates
 
 A step whose tool or material is absent is skipped and named in the summary. With CI=true in the
