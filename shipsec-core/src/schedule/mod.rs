@@ -91,9 +91,9 @@
 //! [`Command::Cancel`].
 //!
 //! # Cost
-//! Each edge is touched once when it resolves, and at most twice more by all races of a run
-//! together. Steps allocate nothing but room in the caller's buffer; stopping a run looks at every
-//! node once.
+//! Each edge is touched once when it resolves, and a fixed number of times more by all races of a
+//! run together, however many share a source. Steps allocate nothing but room in the caller's
+//! buffer; stopping a run looks once at every node, and at the edges of those that have started.
 
 mod command;
 mod progress;

@@ -207,7 +207,7 @@ impl Played {
         let node = running[choice as usize % running.len()];
         let asked = self.model.asked[node.0 as usize];
         let end = match &script.ends[node.0 as usize] {
-            _ if asked && choice % 4 != 0 => End::Cancelled,
+            _ if asked && choice & 3 != 0 => End::Cancelled,
             end => end.clone(),
         };
         let handles = script
