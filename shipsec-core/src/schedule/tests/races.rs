@@ -199,3 +199,52 @@ fn a_loser_is_asked_to_stop_once() {
     run.succeed("fast");
     assert_eq!(run.cancel(), ["cancel win: run-cancelled"]);
 }
+
+#[test]
+fn a_running_loser_lets_go_of_what_its_any_join_left_running() {
+    let mut run = Graph::new()
+        .nodes(["fast", "quick", "straggler"])
+        .node("any", Join::Any)
+        .node("win", Join::First)
+        .success("quick", "any")
+        .success("straggler", "any")
+        .success("any", "win")
+        .success("fast", "win")
+        .run(["fast", "quick", "straggler"]);
+    assert_eq!(run.succeed("quick"), ["start any by quick"]);
+    assert_eq!(
+        run.succeed("fast"),
+        [
+            "start win by fast",
+            "cancel any: lost-race",
+            "cancel straggler: lost-race"
+        ]
+    );
+}
+
+#[test]
+fn the_second_winner_of_a_call_is_judged_after_what_follows_from_the_first() {
+    let mut run = Graph::new()
+        .nodes(["fast", "slow", "lost", "other", "handler"])
+        .node("win-one", Join::First)
+        .node("win-two", Join::First)
+        .success("fast", "win-one")
+        .success("fast", "win-two")
+        .success("slow", "lost")
+        .success("lost", "win-one")
+        .error("lost", "handler")
+        .success("other", "handler")
+        .success("other", "win-two")
+        .run(["fast", "slow", "other"]);
+    assert_eq!(
+        run.succeed("fast"),
+        [
+            "start win-one by fast",
+            "start win-two by fast",
+            "skip lost: lost-race of win-one",
+            "cancel slow: lost-race",
+            "skip handler: no-failure-to-handle of lost",
+            "cancel other: lost-race"
+        ]
+    );
+}
