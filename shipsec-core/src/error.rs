@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What kind of failure it was. The wire names are those of the variants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The peer could not be reached, or the connection broke. Retryable.
@@ -207,7 +209,9 @@ impl ComponentError {
     /// Whether another attempt may succeed: what [`with_retryable`](Self::with_retryable) said,
     /// else what the kind says.
     pub fn is_retryable(&self) -> bool {
-        self.0.retryable.unwrap_or_else(|| self.0.kind.is_retryable())
+        self.0
+            .retryable
+            .unwrap_or_else(|| self.0.kind.is_retryable())
     }
 
     /// How long the peer asked to wait before the next attempt.
@@ -242,7 +246,11 @@ impl ComponentError {
     /// Adds a message about one field of the input or the parameters.
     #[must_use]
     pub fn with_field(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
-        self.0.fields.entry(field.into()).or_default().push(message.into());
+        self.0
+            .fields
+            .entry(field.into())
+            .or_default()
+            .push(message.into());
         self
     }
 
@@ -293,7 +301,10 @@ impl fmt::Debug for ComponentError {
 
 impl StdError for ComponentError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_ref().map(|source| source.as_ref() as &(dyn StdError + 'static))
+        self.0
+            .source
+            .as_ref()
+            .map(|source| source.as_ref() as &(dyn StdError + 'static))
     }
 }
 

@@ -178,7 +178,9 @@ impl std::str::FromStr for RunId {
 
 /// Text that cannot name a run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid run id {0:?}: expected 1 to 128 ASCII letters, digits, '.', '_' or '-', not starting with '.'")]
+#[error(
+    "invalid run id {0:?}: expected 1 to 128 ASCII letters, digits, '.', '_' or '-', not starting with '.'"
+)]
 pub struct InvalidRunId(String);
 
 #[cfg(test)]
@@ -187,9 +189,22 @@ mod tests {
 
     #[test]
     fn a_run_id_is_safe_in_a_path() {
-        for bad in ["", "..", ".hidden", "a/b", "a\\b", "a b", "é", "a\n", &"x".repeat(129)] {
+        for bad in [
+            "",
+            "..",
+            ".hidden",
+            "a/b",
+            "a\\b",
+            "a b",
+            "é",
+            "a\n",
+            &"x".repeat(129),
+        ] {
             assert!(RunId::parse(bad).is_err(), "{bad:?}");
         }
-        assert_eq!(RunId::parse("nightly-2026.11_20").unwrap().as_str(), "nightly-2026.11_20");
+        assert_eq!(
+            RunId::parse("nightly-2026.11_20").unwrap().as_str(),
+            "nightly-2026.11_20"
+        );
     }
 }

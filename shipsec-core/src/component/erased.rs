@@ -166,12 +166,18 @@ pub fn erase<C: Component>(component: C) -> Arc<dyn DynComponent> {
     definition.params_schema = schema_of::<C::Params>();
     definition.output_schema = schema_of::<C::Output>();
     let validator = jsonschema::draft202012::new(&definition.params_schema).ok();
-    Arc::new(Erased { component: Arc::new(component), definition: Arc::new(definition), validator })
+    Arc::new(Erased {
+        component: Arc::new(component),
+        definition: Arc::new(definition),
+        validator,
+    })
 }
 
 /// JSON Schema 2020-12 of a type, with its definitions inside.
 fn schema_of<T: JsonSchema>() -> Json {
-    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
+    let mut schema = SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<T>();
     schema.remove("$schema");
     schema.to_value()
 }
@@ -184,7 +190,11 @@ struct Erased<C> {
 
 impl<C> fmt::Debug for Erased<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Component({} {})", self.definition.id, self.definition.version)
+        write!(
+            f,
+            "Component({} {})",
+            self.definition.id, self.definition.version
+        )
     }
 }
 
@@ -211,7 +221,10 @@ impl<C: Component> DynComponent for Erased<C> {
             Err(message) => {
                 let mut issues = self.issues(params);
                 if issues.is_empty() {
-                    issues.push(ParamIssue { pointer: String::new(), message });
+                    issues.push(ParamIssue {
+                        pointer: String::new(),
+                        message,
+                    });
                 }
                 Err(issues)
             }
@@ -227,7 +240,8 @@ fn serde_path<T: serde::de::DeserializeOwned>(params: &Json) -> Result<T, String
 
 impl<C> Erased<C> {
     fn issues(&self, params: &Json) -> Vec<ParamIssue> {
-        let no_params = params.is_null() || params.as_object().is_some_and(serde_json::Map::is_empty);
+        let no_params =
+            params.is_null() || params.as_object().is_some_and(serde_json::Map::is_empty);
         let Some(validator) = self.validator.as_ref().filter(|_| !no_params) else {
             return Vec::new();
         };
@@ -264,7 +278,10 @@ impl<C: Component> BoundNode for Bound<C> {
         Box::pin(async move {
             let input = C::Input::from_values(inputs)?;
             let output = self.component.run(input, &self.params, &cx).await?;
-            Ok(NodeOutput::new(&self.definition.outputs, output.into_values()))
+            Ok(NodeOutput::new(
+                &self.definition.outputs,
+                output.into_values(),
+            ))
         })
     }
 }

@@ -7,9 +7,7 @@ mod registry;
 mod typed;
 
 pub use definition::{ComponentDefinition, ComponentInfo, Execution, ParamSpec};
-pub use erased::{
-    ActivePorts, BoundNode, DynComponent, NodeOutput, ParamIssue, PortValues, erase,
-};
+pub use erased::{ActivePorts, BoundNode, DynComponent, NodeOutput, ParamIssue, PortValues, erase};
 pub use port::{PortPriority, PortSpec, PortType, UnknownPortType};
 pub use registry::{Registry, RegistryError};
 pub use typed::{Component, HandleRole, NoParams, NoPorts, Params, PortError, Ports};

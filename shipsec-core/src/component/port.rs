@@ -1,12 +1,20 @@
 //! Ports: what goes into a component and what comes out.
 
-use std::{any::TypeId, fmt, str::FromStr};
+use std::{
+    any::TypeId,
+    fmt,
+    str::FromStr,
+    sync::{Arc, OnceLock},
+};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{PortId, value::PortData};
+use crate::{
+    PortId,
+    value::{PortData, Value},
+};
 
 /// The type of a port. On the wire it is text: `text`, `list<number>`, `shipsec.finding.v1`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,7 +102,9 @@ impl FromStr for PortType {
                 } else if let Some(item) = inside("map<") {
                     Self::Map(Box::new(item.parse()?))
                 } else if text.contains('.')
-                    && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
+                    && text
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
                 {
                     Self::Contract(text.into())
                 } else {
@@ -130,7 +140,9 @@ impl JsonSchema for PortType {
 
 /// Text that names no port type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown port type {0:?}: expected any, text, secret, number, boolean, file, json, list<T>, map<T>, or a contract's name such as shipsec.finding.v1")]
+#[error(
+    "unknown port type {0:?}: expected any, text, secret, number, boolean, file, json, list<T>, map<T>, or a contract's name such as shipsec.finding.v1"
+)]
 pub struct UnknownPortType(String);
 
 /// Which value an input takes when a connection and a value set by hand are both there.
@@ -182,6 +194,72 @@ pub struct PortSpec {
     #[serde(skip)]
     #[schemars(skip)]
     pub rust_type: Option<TypeId>,
+    #[serde(skip)]
+    #[schemars(skip)]
+    check: Arc<OnceLock<Check>>,
+}
+
+/// How a value of a port is checked against its schema; made at the first value.
+#[derive(Debug)]
+struct Check {
+    /// The schema says more than the Rust type does.
+    beyond_type: bool,
+    /// `None` where every value fits.
+    validator: Option<jsonschema::Validator>,
+}
+
+impl Check {
+    fn new(schema: &Json) -> Self {
+        let everything = matches!(schema, Json::Bool(true) | Json::Null);
+        Self {
+            beyond_type: !everything && says_more_than_a_type(schema),
+            validator: (!everything)
+                .then(|| jsonschema::draft202012::new(schema).ok())
+                .flatten(),
+        }
+    }
+}
+
+/// Whether a schema has a limit that a Rust type does not have by itself.
+fn says_more_than_a_type(schema: &Json) -> bool {
+    const LIMITS: [&str; 15] = [
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+        "pattern",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "minProperties",
+        "maxProperties",
+        "contains",
+        "not",
+    ];
+    let mut stack = vec![schema];
+    while let Some(schema) = stack.pop() {
+        match schema {
+            Json::Object(fields) => {
+                let is_integer = fields
+                    .get("format")
+                    .and_then(Json::as_str)
+                    .is_some_and(|format| format.starts_with("uint") || format.starts_with("int"));
+                let limits = |key: &str| {
+                    LIMITS.contains(&key) && !(is_integer && matches!(key, "minimum" | "maximum"))
+                };
+                if fields.keys().any(|key| limits(key)) {
+                    return true;
+                }
+                stack.extend(fields.values());
+            }
+            Json::Array(items) => stack.extend(items),
+            _ => {}
+        }
+    }
+    false
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -204,6 +282,45 @@ impl PortSpec {
             default: None,
             schema: Json::Bool(true),
             rust_type: None,
+            check: Arc::default(),
+        }
+    }
+
+    /// Checks a value against the port's schema. A value of the port's own Rust type is checked
+    /// only where the schema has limits that the type does not have.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit, where, and what was expected.
+    pub fn check(&self, value: &Value) -> Result<(), String> {
+        if self.port_type == PortType::Secret {
+            return Ok(());
+        }
+        let check = self.check.get_or_init(|| Check::new(&self.schema));
+        let Some(validator) = &check.validator else {
+            return Ok(());
+        };
+        if !check.beyond_type && self.rust_type == Some(value.type_id()) {
+            return Ok(());
+        }
+        let json = value.json().map_err(|error| error.to_string())?;
+        let problems: Vec<_> = validator
+            .iter_errors(json)
+            .take(5)
+            .map(|error| {
+                let place = error.instance_path().to_string();
+                let message = error.masked().to_string();
+                if place.is_empty() {
+                    message
+                } else {
+                    format!("{place}: {message}")
+                }
+            })
+            .collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems.join("; "))
         }
     }
 
@@ -252,7 +369,11 @@ mod tests {
             ("a.b", "json", false, true),
             ("a.b", "a.c", false, false),
         ] {
-            assert_eq!(t(from).connects_to(&t(to), lifts), ok, "{from} -> {to} lifts={lifts}");
+            assert_eq!(
+                t(from).connects_to(&t(to), lifts),
+                ok,
+                "{from} -> {to} lifts={lifts}"
+            );
         }
     }
 }

@@ -97,7 +97,10 @@ impl Registry {
 
     /// Every definition, by id and then by version, ascending.
     pub fn definitions(&self) -> impl Iterator<Item = &Arc<ComponentDefinition>> {
-        self.components.values().flat_map(BTreeMap::values).map(|component| component.definition())
+        self.components
+            .values()
+            .flat_map(BTreeMap::values)
+            .map(|component| component.definition())
     }
 
     /// The ids most like `id`, best first, at most three: suggestions for a misspelt one.
@@ -109,6 +112,9 @@ impl Registry {
             .filter(|(likeness, _)| *likeness > 0.85)
             .collect();
         near.sort_by(|a, b| b.0.total_cmp(&a.0));
-        near.into_iter().take(3).map(|(_, known)| known.clone()).collect()
+        near.into_iter()
+            .take(3)
+            .map(|(_, known)| known.clone())
+            .collect()
     }
 }

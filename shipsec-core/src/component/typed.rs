@@ -106,12 +106,18 @@ pub struct PortError {
 impl PortError {
     /// The error of one port.
     pub fn new(port: impl Into<String>, message: impl fmt::Display) -> Self {
-        Self { port: port.into(), message: message.to_string() }
+        Self {
+            port: port.into(),
+            message: message.to_string(),
+        }
     }
 
     /// The error of a port that has no value.
     pub fn missing(port: impl Into<String>) -> Self {
-        Self::new(port, "required, but nothing is connected and no value is set")
+        Self::new(
+            port,
+            "required, but nothing is connected and no value is set",
+        )
     }
 }
 

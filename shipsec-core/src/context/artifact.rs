@@ -91,8 +91,18 @@ fn record(cx: &Context, name: String, media_type: String, stored: Stored) -> Fil
         location: stored.location.clone(),
     };
     let message = format!("{name} ({} bytes)", stored.size);
-    cx.fact(Level::Info, Some(message.into()), EventKind::NodeArtifact(Box::new(payload)));
-    FileRef::new(name, media_type, stored.size, stored.sha256, stored.location)
+    cx.fact(
+        Level::Info,
+        Some(message.into()),
+        EventKind::NodeArtifact(Box::new(payload)),
+    );
+    FileRef::new(
+        name,
+        media_type,
+        stored.size,
+        stored.sha256,
+        stored.location,
+    )
 }
 
 /// A name is a file name: no folders, nothing that a terminal or a file system would interpret.
@@ -101,7 +111,9 @@ fn check_name(name: &str) -> Result<(), ComponentError> {
         || name.len() > 255
         || name == "."
         || name == ".."
-        || name.chars().any(|c| c.is_control() || matches!(c, '/' | '\\'));
+        || name
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '/' | '\\'));
     if bad {
         let shown: String = name.chars().take(80).collect();
         return Err(ComponentError::validation(format!(

@@ -64,7 +64,11 @@ impl HttpClient {
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    pub async fn execute(&self, client: &Client, request: Request) -> Result<Response, ComponentError> {
+    pub async fn execute(
+        &self,
+        client: &Client,
+        request: Request,
+    ) -> Result<Response, ComponentError> {
         let method = request.method().clone();
         let shown = shown(request.url());
         let begun = Instant::now();
@@ -79,7 +83,10 @@ impl HttpClient {
             Ok(response) => {
                 let status = response.status().as_u16();
                 self.cx
-                    .log_line(Level::Info, format!("{method} {shown}: {status} in {millis} ms"))
+                    .log_line(
+                        Level::Info,
+                        format!("{method} {shown}: {status} in {millis} ms"),
+                    )
                     .field("method", method.as_str())
                     .field("url", &shown)
                     .field("status", status)
@@ -89,7 +96,10 @@ impl HttpClient {
             Err(error) => {
                 let error = error.without_url();
                 self.cx
-                    .log_line(Level::Warn, format!("{method} {shown}: failed after {millis} ms"))
+                    .log_line(
+                        Level::Warn,
+                        format!("{method} {shown}: failed after {millis} ms"),
+                    )
                     .field("method", method.as_str())
                     .field("url", &shown)
                     .send();
@@ -113,7 +123,10 @@ fn shown(url: &Url) -> String {
     let _ = shown.set_username("");
     let _ = shown.set_password(None);
     shown.set_fragment(None);
-    let keys: Vec<String> = url.query_pairs().map(|(key, _)| format!("{key}=…")).collect();
+    let keys: Vec<String> = url
+        .query_pairs()
+        .map(|(key, _)| format!("{key}=…"))
+        .collect();
     shown.set_query(None);
     let mut text = shown.to_string();
     if !keys.is_empty() {
@@ -129,7 +142,8 @@ mod tests {
 
     #[test]
     fn a_url_is_shown_without_what_may_be_secret() {
-        let url = Url::parse("https://user:made-up@host.test/a/b?token=made-up&page=2#made-up").unwrap();
+        let url =
+            Url::parse("https://user:made-up@host.test/a/b?token=made-up&page=2#made-up").unwrap();
         assert_eq!(shown(&url), "https://host.test/a/b?token=…&page=…");
     }
 }

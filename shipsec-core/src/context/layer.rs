@@ -8,11 +8,7 @@ use tracing::{
     field::{Field, Visit},
     span::{Attributes, Id},
 };
-use tracing_subscriber::{
-    Layer,
-    layer::Context as LayerContext,
-    registry::LookupSpan,
-};
+use tracing_subscriber::{Layer, layer::Context as LayerContext, registry::LookupSpan};
 
 use super::Context;
 use crate::event::{EventKind, Level, LogPayload};
@@ -69,8 +65,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NodeLogLayer {
     }
 
     fn on_event(&self, event: &Event<'_>, cx: LayerContext<'_, S>) {
-        let Some(scope) = cx.event_scope(event) else { return };
-        let node = scope.into_iter().find_map(|span| span.extensions().get::<Context>().cloned());
+        let Some(scope) = cx.event_scope(event) else {
+            return;
+        };
+        let node = scope
+            .into_iter()
+            .find_map(|span| span.extensions().get::<Context>().cloned());
         let Some(node) = node else { return };
         let mut fields = Fields::default();
         event.record(&mut fields);
@@ -80,8 +80,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NodeLogLayer {
             TracingLevel::INFO => Level::Info,
             _ => Level::Debug,
         };
-        fields.rest.insert("target".into(), event.metadata().target().into());
-        let payload = LogPayload { fields: fields.rest, ..LogPayload::default() };
+        fields
+            .rest
+            .insert("target".into(), event.metadata().target().into());
+        let payload = LogPayload {
+            fields: fields.rest,
+            ..LogPayload::default()
+        };
         let message = super::log::shortened(&fields.message);
         node.observe(level, Some(message), EventKind::NodeLog(Box::new(payload)));
     }

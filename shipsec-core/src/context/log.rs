@@ -24,7 +24,12 @@ pub struct LogLine<'a> {
 impl<'a> LogLine<'a> {
     pub(super) fn new(cx: &'a Context, level: Level, message: impl AsRef<str>) -> Self {
         let message = shortened(message.as_ref());
-        Self { cx, level, message, payload: LogPayload::default() }
+        Self {
+            cx,
+            level,
+            message,
+            payload: LogPayload::default(),
+        }
     }
 
     /// Adds a field. A value that has no JSON is logged as its error.
@@ -44,7 +49,11 @@ impl<'a> LogLine<'a> {
     /// Logs the line. Never waits: where the store does not keep up, lines are left out, and an
     /// event of its own counts them.
     pub fn send(self) {
-        self.cx.observe(self.level, Some(self.message), EventKind::NodeLog(Box::new(self.payload)));
+        self.cx.observe(
+            self.level,
+            Some(self.message),
+            EventKind::NodeLog(Box::new(self.payload)),
+        );
     }
 }
 
@@ -54,5 +63,10 @@ pub(crate) fn shortened(message: &str) -> Arc<str> {
         return message.into();
     }
     let end = message.floor_char_boundary(MESSAGE_LIMIT);
-    format!("{}… ({} bytes left out)", &message[..end], message.len() - end).into()
+    format!(
+        "{}… ({} bytes left out)",
+        &message[..end],
+        message.len() - end
+    )
+    .into()
 }

@@ -5,19 +5,21 @@ mod artifact;
 mod cancel;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "tracing")]
+mod layer;
 mod log;
 mod node;
 mod progress;
 mod scope;
 mod secret;
-#[cfg(feature = "tracing")]
-mod layer;
 
 pub use artifact::ArtifactEmitter;
 #[cfg(feature = "http")]
 pub use http::HttpClient;
 #[cfg(feature = "tracing")]
 pub use layer::NodeLogLayer;
+#[cfg(feature = "tracing")]
+pub(crate) use layer::node_span;
 pub use log::LogLine;
 pub use node::{Context, NodeTask};
 pub use progress::Progress;

@@ -20,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    ArtifactEmitter, LogLine, Progress, RunScope, artifact, cancel::CancelCell,
+    ArtifactEmitter, LogLine, Progress, RunScope, artifact,
+    cancel::CancelCell,
     progress::{Coalesced, PROGRESS_INTERVAL},
 };
 use crate::{
@@ -162,12 +163,18 @@ impl Context {
     pub fn progress(&self, mut progress: Progress) {
         let now = Instant::now();
         self.beat_at(now);
-        let mut held = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self
+            .0
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(done) = &mut progress.payload.done {
             held.highest = held.highest.max(*done);
             *done = held.highest;
         }
-        let due = held.sent.is_none_or(|sent| now.duration_since(sent) >= PROGRESS_INTERVAL);
+        let due = held
+            .sent
+            .is_none_or(|sent| now.duration_since(sent) >= PROGRESS_INTERVAL);
         if due {
             held.sent = Some(now);
             held.held = None;
@@ -181,7 +188,11 @@ impl Context {
 
     /// Sends the progress that was held back, if any.
     pub(crate) fn release_progress(&self, now: Instant) {
-        let mut held = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self
+            .0
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(progress) = held.held.take() {
             held.sent = Some(now);
             drop(held);
@@ -191,14 +202,22 @@ impl Context {
 
     /// When progress that is held back may be sent.
     pub(crate) fn progress_due(&self) -> Option<Instant> {
-        let held = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self
+            .0
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         held.held.as_ref()?;
         held.sent.map(|sent| sent + PROGRESS_INTERVAL)
     }
 
     fn observe_progress(&self, progress: Progress) {
         let text = progress.text();
-        self.observe(Level::Info, text, EventKind::NodeProgress(Box::new(progress.payload)));
+        self.observe(
+            Level::Info,
+            text,
+            EventKind::NodeProgress(Box::new(progress.payload)),
+        );
     }
 
     /// Tells that the node lives, without an event.
@@ -208,7 +227,9 @@ impl Context {
 
     fn beat_at(&self, now: Instant) {
         let since = now.saturating_duration_since(self.0.started).as_millis();
-        self.0.beat.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.0
+            .beat
+            .store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// When the node gave its last sign of life.
@@ -265,7 +286,11 @@ impl Context {
     /// # Errors
     ///
     /// A `ValidationError` when the name is not a plain file name.
-    pub fn artifact(&self, name: &str, media_type: &str) -> Result<ArtifactEmitter, ComponentError> {
+    pub fn artifact(
+        &self,
+        name: &str,
+        media_type: &str,
+    ) -> Result<ArtifactEmitter, ComponentError> {
         ArtifactEmitter::open(self, name, media_type)
     }
 
@@ -283,7 +308,8 @@ impl Context {
     pub async fn open_file(
         &self,
         file: &FileRef,
-    ) -> Result<impl Stream<Item = Result<Bytes, ComponentError>> + Send + use<>, ComponentError> {
+    ) -> Result<impl Stream<Item = Result<Bytes, ComponentError>> + Send + use<>, ComponentError>
+    {
         let artifacts = &self.0.scope.artifacts;
         let stream = artifacts.get(&file.location).await.map_err(|error| {
             ComponentError::not_found(format!("file {}: {error}", file.name)).with_source(error)
@@ -299,7 +325,10 @@ impl Context {
     ///
     /// A `ConfigurationError` when the host's source does not know the name, a
     /// `ResourceUnavailableError` when it cannot be asked.
-    pub async fn secret(&self, name: impl Into<SecretName>) -> Result<Secret<String>, ComponentError> {
+    pub async fn secret(
+        &self,
+        name: impl Into<SecretName>,
+    ) -> Result<Secret<String>, ComponentError> {
         let name = name.into();
         let value = self.0.scope.secrets.resolve(&name).await?;
         self.0.scope.masker.learn(Some(&name), &value);
@@ -342,9 +371,14 @@ impl Context {
         if let Some(dir) = rest.temp_dir.get() {
             return Ok(dir.path());
         }
-        let root = self.0.scope.temp_root.clone().unwrap_or_else(std::env::temp_dir);
-        let made: std::io::Result<_> =
-            std::fs::create_dir_all(&root).and_then(|()| tempfile::Builder::new().prefix("node-").tempdir_in(&root));
+        let root = self
+            .0
+            .scope
+            .temp_root
+            .clone()
+            .unwrap_or_else(std::env::temp_dir);
+        let made: std::io::Result<_> = std::fs::create_dir_all(&root)
+            .and_then(|()| tempfile::Builder::new().prefix("node-").tempdir_in(&root));
         let made = made.map_err(|error| temp_error(&root, error))?;
         Ok(rest.temp_dir.get_or_init(|| made).path())
     }
@@ -357,7 +391,11 @@ impl Context {
         F::Output: Send + 'static,
     {
         let handle = tokio::spawn(future.in_current_span());
-        let mut tasks = self.rest().tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = self
+            .rest()
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         tasks.retain(|task| !task.is_finished());
         tasks.push(handle.abort_handle());
         NodeTask(handle)
@@ -373,7 +411,12 @@ impl Context {
     /// it when the attempt has ended.
     pub(crate) fn close(&self) {
         if let Some(rest) = self.0.rest.get() {
-            for task in rest.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            for task in rest
+                .tasks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .drain(..)
+            {
                 task.abort();
             }
             if let Some(dir) = rest.temp_dir.get()
@@ -403,7 +446,12 @@ impl Context {
 
     /// A record of this attempt; the recorder calls it under its lock, which keeps counters in
     /// the order of the events.
-    pub(crate) fn record(&self, level: Level, message: Option<Arc<str>>, kind: EventKind) -> Record {
+    pub(crate) fn record(
+        &self,
+        level: Level,
+        message: Option<Arc<str>>,
+        kind: EventKind,
+    ) -> Record {
         self.record_at(Instant::now(), level, message, kind)
     }
 

@@ -27,14 +27,24 @@ impl Progress {
     /// So many of so many.
     pub fn counted(done: u64, total: u64) -> Self {
         Self {
-            payload: ProgressPayload { done: Some(done), total: Some(total), ..Default::default() },
+            payload: ProgressPayload {
+                done: Some(done),
+                total: Some(total),
+                ..Default::default()
+            },
             message: None,
         }
     }
 
     /// So many, of a number that is not known.
     pub fn count(done: u64) -> Self {
-        Self { payload: ProgressPayload { done: Some(done), ..Default::default() }, message: None }
+        Self {
+            payload: ProgressPayload {
+                done: Some(done),
+                ..Default::default()
+            },
+            message: None,
+        }
     }
 
     /// So many percent, at most 100.
@@ -70,7 +80,9 @@ impl Progress {
         if let Some(message) = &self.message {
             return Some(message.clone());
         }
-        let ProgressPayload { done, total, unit, .. } = &self.payload;
+        let ProgressPayload {
+            done, total, unit, ..
+        } = &self.payload;
         let unit = unit.as_deref().unwrap_or_default();
         let text = match (done, total) {
             (Some(done), Some(100)) if unit == "%" => format!("{done}%"),

@@ -25,11 +25,15 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn starting_at(wall: Timestamp) -> Self {
-        Self { wall, start: Instant::now() }
+        Self {
+            wall,
+            start: Instant::now(),
+        }
     }
 
     pub(crate) fn at(&self, instant: Instant) -> Timestamp {
-        self.wall.after(instant.saturating_duration_since(self.start))
+        self.wall
+            .after(instant.saturating_duration_since(self.start))
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -61,7 +61,10 @@ pub struct NoSecrets;
 impl SecretSource for NoSecrets {
     async fn resolve(&self, name: &SecretName) -> Result<String, SecretError> {
         let hint = "the host has no secret source".to_owned();
-        Err(SecretError::Unknown { name: name.clone(), hint })
+        Err(SecretError::Unknown {
+            name: name.clone(),
+            hint,
+        })
     }
 }
 
@@ -87,13 +90,20 @@ impl EnvSecrets {
 #[async_trait]
 impl SecretSource for EnvSecrets {
     async fn resolve(&self, name: &SecretName) -> Result<String, SecretError> {
-        let unknown = |hint| SecretError::Unknown { name: name.clone(), hint };
-        let variable = self
-            .0
-            .get(name)
-            .ok_or_else(|| unknown(format!("no environment variable is allowed for it; name one, as in {name}=VARIABLE")))?;
-        std::env::var(variable)
-            .map_err(|_| unknown(format!("environment variable {variable} is not set, or not UTF-8")))
+        let unknown = |hint| SecretError::Unknown {
+            name: name.clone(),
+            hint,
+        };
+        let variable = self.0.get(name).ok_or_else(|| {
+            unknown(format!(
+                "no environment variable is allowed for it; name one, as in {name}=VARIABLE"
+            ))
+        })?;
+        std::env::var(variable).map_err(|_| {
+            unknown(format!(
+                "environment variable {variable} is not set, or not UTF-8"
+            ))
+        })
     }
 }
 
@@ -116,7 +126,10 @@ impl SecretSource for FileSecrets {
         let text = name.as_str();
         if text.is_empty() || text.starts_with('.') || !text.bytes().all(is_plain) {
             let hint = "expected a plain file name".to_owned();
-            return Err(SecretError::Unknown { name: name.clone(), hint });
+            return Err(SecretError::Unknown {
+                name: name.clone(),
+                hint,
+            });
         }
         let path = self.0.join(text);
         let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await;
@@ -132,14 +145,19 @@ impl SecretSource for FileSecrets {
             }
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
                 let hint = format!("no such file in {}", self.0.display());
-                Err(SecretError::Unknown { name: name.clone(), hint })
+                Err(SecretError::Unknown {
+                    name: name.clone(),
+                    hint,
+                })
             }
-            Ok(Err(error)) => {
-                Err(SecretError::Unavailable { name: name.clone(), reason: error.to_string() })
-            }
-            Err(error) => {
-                Err(SecretError::Unavailable { name: name.clone(), reason: error.to_string() })
-            }
+            Ok(Err(error)) => Err(SecretError::Unavailable {
+                name: name.clone(),
+                reason: error.to_string(),
+            }),
+            Err(error) => Err(SecretError::Unavailable {
+                name: name.clone(),
+                reason: error.to_string(),
+            }),
         }
     }
 }
@@ -171,9 +189,12 @@ impl fmt::Debug for StaticSecrets {
 #[async_trait]
 impl SecretSource for StaticSecrets {
     async fn resolve(&self, name: &SecretName) -> Result<String, SecretError> {
-        self.0.get(name).cloned().ok_or_else(|| SecretError::Unknown {
-            name: name.clone(),
-            hint: "the host was not given it".to_owned(),
-        })
+        self.0
+            .get(name)
+            .cloned()
+            .ok_or_else(|| SecretError::Unknown {
+                name: name.clone(),
+                hint: "the host was not given it".to_owned(),
+            })
     }
 }

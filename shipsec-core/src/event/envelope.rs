@@ -11,7 +11,18 @@ use crate::{NodeId, RunId};
 
 /// How much an event matters.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -57,7 +68,10 @@ pub struct NodeRef {
 impl NodeRef {
     /// A node whose place in the plan is not known.
     pub fn new(id: impl Into<NodeId>) -> Self {
-        Self { id: id.into(), hint: u32::MAX }
+        Self {
+            id: id.into(),
+            hint: u32::MAX,
+        }
     }
 
     /// A node at `index` of the plan.
@@ -112,8 +126,23 @@ pub struct Record {
 
 impl Record {
     /// A record at level `info` without a message.
-    pub fn new(timestamp: Timestamp, node: Option<NodeRef>, attempt: u32, counter: u32, kind: EventKind) -> Self {
-        Self { timestamp, node, attempt, counter, level: Level::Info, message: None, kind, extra: None }
+    pub fn new(
+        timestamp: Timestamp,
+        node: Option<NodeRef>,
+        attempt: u32,
+        counter: u32,
+        kind: EventKind,
+    ) -> Self {
+        Self {
+            timestamp,
+            node,
+            attempt,
+            counter,
+            level: Level::Info,
+            message: None,
+            kind,
+            extra: None,
+        }
     }
 
     /// Sets the level.

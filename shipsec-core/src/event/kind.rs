@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Outputs, Timestamp};
-use crate::{ArtifactId, ComponentError, ComponentId, ErrorKind, NodeId, PortId, workflow::Definition};
+use super::{DefinitionSource, HashSource, Outputs, Timestamp};
+use crate::{ArtifactId, ComponentError, ComponentId, ErrorKind, NodeId, PortId};
 
 /// Type and payload of an event. The wire names are those of semantics: `NODE_STARTED` and so on.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,7 +107,10 @@ pub struct Trigger {
 
 impl Default for Trigger {
     fn default() -> Self {
-        Self { kind: "manual".into(), label: None }
+        Self {
+            kind: "manual".into(),
+            label: None,
+        }
     }
 }
 
@@ -137,10 +140,10 @@ pub struct StatusPayload {
     pub workflow_id: Option<crate::WorkflowId>,
     /// The compiled definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub definition: Option<Arc<Definition>>,
+    pub definition: Option<DefinitionSource>,
     /// SHA-256 of the definition's canonical JSON in lower-case hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub definition_hash: Option<Arc<str>>,
+    pub definition_hash: Option<HashSource>,
     /// The run's inputs; secrets as references.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Arc<serde_json::Map<String, Json>>>,

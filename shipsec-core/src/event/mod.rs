@@ -6,6 +6,7 @@
 mod envelope;
 mod kind;
 mod output;
+mod source;
 mod time;
 mod wire;
 
@@ -17,4 +18,5 @@ pub use kind::{
     UnknownPayload, WorkflowStatus,
 };
 pub use output::{MaskNote, OutputNotes, Outputs, ValueRef};
+pub use source::{DefinitionSource, HashSource};
 pub use time::Timestamp;

@@ -5,11 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    PortId, SecretName,
-    component::PortValues,
-    value::Value,
-};
+use crate::{PortId, SecretName, component::PortValues, value::Value};
 
 /// A value that is too large for an event: where artifact storage keeps its JSON text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -65,17 +61,25 @@ pub struct Outputs {
 impl Outputs {
     /// Outputs without notes.
     pub fn new(ports: Arc<[PortId]>, values: PortValues) -> Self {
-        Self { ports, values, notes: None }
+        Self {
+            ports,
+            values,
+            notes: None,
+        }
     }
 
     /// The value of a port, where it is inline.
     pub fn get(&self, port: &str) -> Option<&Value> {
-        self.values.get(self.ports.iter().position(|id| id == port)?)
+        self.values
+            .get(self.ports.iter().position(|id| id == port)?)
     }
 
     /// Ports that have an inline value, with it.
     pub fn iter(&self) -> impl Iterator<Item = (&PortId, &Value)> {
-        self.ports.iter().zip(self.values.iter()).filter_map(|(port, value)| Some((port, value?)))
+        self.ports
+            .iter()
+            .zip(self.values.iter())
+            .filter_map(|(port, value)| Some((port, value?)))
     }
 }
 
@@ -84,6 +88,8 @@ impl PartialEq for Outputs {
         self.notes.as_deref().unwrap_or(&OutputNotes::default())
             == other.notes.as_deref().unwrap_or(&OutputNotes::default())
             && self.iter().collect::<BTreeMap<_, _>>().len() == other.iter().count()
-            && self.iter().all(|(port, value)| other.get(port.as_str()) == Some(value))
+            && self
+                .iter()
+                .all(|(port, value)| other.get(port.as_str()) == Some(value))
     }
 }

@@ -16,7 +16,9 @@ impl Timestamp {
     /// The time of the system's clock.
     pub fn now() -> Self {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        Self(since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX)))
+        Self(since.map_or(0, |since| {
+            i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+        }))
     }
 
     /// From microseconds since 1970.
@@ -37,7 +39,10 @@ impl Timestamp {
     /// This long after `self`.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -54,8 +59,9 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let time: jiff::Timestamp =
-            text.parse().map_err(|_| InvalidTimestamp(text.chars().take(64).collect()))?;
+        let time: jiff::Timestamp = text
+            .parse()
+            .map_err(|_| InvalidTimestamp(text.chars().take(64).collect()))?;
         Ok(Self(time.as_microsecond()))
     }
 }

@@ -102,9 +102,15 @@ impl<'a> From<&'a Outputs> for OutputsOut<'a> {
         let notes = outputs.notes.as_deref();
         Self {
             outputs: Values(outputs),
-            output_refs: notes.map(|notes| &notes.refs).filter(|refs| !refs.is_empty()),
-            secret_outputs: notes.map(|notes| &notes.secrets).filter(|names| !names.is_empty()),
-            masked: notes.map(|notes| notes.masked.as_slice()).unwrap_or_default(),
+            output_refs: notes
+                .map(|notes| &notes.refs)
+                .filter(|refs| !refs.is_empty()),
+            secret_outputs: notes
+                .map(|notes| &notes.secrets)
+                .filter(|names| !names.is_empty()),
+            masked: notes
+                .map(|notes| notes.masked.as_slice())
+                .unwrap_or_default(),
         }
     }
 }
@@ -131,7 +137,11 @@ impl From<OutputsIn> for Outputs {
         };
         Self {
             ports: wire.outputs.keys().cloned().collect(),
-            values: wire.outputs.into_values().map(|json| Some(Value::from(json))).collect::<PortValues>(),
+            values: wire
+                .outputs
+                .into_values()
+                .map(|json| Some(Value::from(json)))
+                .collect::<PortValues>(),
             notes: (notes != OutputNotes::default()).then(|| Box::new(notes)),
         }
     }

@@ -1,5 +1,13 @@
 //! Executing plans: the executor contract, the local executor, and what every executor shares.
 
+mod executor;
+mod local;
+mod node;
 mod retry;
+mod spill;
 
+pub use executor::{
+    Executor, ExecutorError, RunControl, RunHandle, RunOutcome, RunRequest, StartError,
+};
+pub use local::{LocalExecutor, LocalExecutorBuilder};
 pub use retry::{KindSettings, RetryPolicy, RetrySettings};

@@ -136,8 +136,9 @@ impl RetryPolicy {
             for (kind, settings) in &layer.per_kind {
                 let merged = policy.per_kind.entry(*kind).or_default();
                 merged.max_attempts = settings.max_attempts.or(merged.max_attempts);
-                merged.initial_interval_seconds =
-                    settings.initial_interval_seconds.or(merged.initial_interval_seconds);
+                merged.initial_interval_seconds = settings
+                    .initial_interval_seconds
+                    .or(merged.initial_interval_seconds);
             }
         }
         policy
@@ -147,7 +148,9 @@ impl RetryPolicy {
     /// there is no further attempt. A peer's retry-after is honoured where it is longer.
     pub fn wait_after(&self, attempt: u32, error: &ComponentError) -> Option<Duration> {
         let kind = self.per_kind.get(&error.kind());
-        let most = kind.and_then(|settings| settings.max_attempts).unwrap_or(self.max_attempts);
+        let most = kind
+            .and_then(|settings| settings.max_attempts)
+            .unwrap_or(self.max_attempts);
         if attempt >= most || !error.is_retryable() || self.non_retryable.contains(&error.kind()) {
             return None;
         }
@@ -167,13 +170,21 @@ mod tests {
 
     #[test]
     fn waits_grow_to_the_maximum_and_end_with_the_attempts() {
-        let policy = RetryPolicy { max_attempts: 9, ..RetryPolicy::default() };
+        let policy = RetryPolicy {
+            max_attempts: 9,
+            ..RetryPolicy::default()
+        };
         let error = ComponentError::network("reset");
-        let waits: Vec<_> =
-            (1..=9).map(|n| policy.wait_after(n, &error).map(|wait| wait.as_secs())).collect();
+        let waits: Vec<_> = (1..=9)
+            .map(|n| policy.wait_after(n, &error).map(|wait| wait.as_secs()))
+            .collect();
         assert_eq!(
             waits,
-            [1, 2, 4, 8, 16, 32, 60, 60].map(Some).into_iter().chain([None]).collect::<Vec<_>>()
+            [1, 2, 4, 8, 16, 32, 60, 60]
+                .map(Some)
+                .into_iter()
+                .chain([None])
+                .collect::<Vec<_>>()
         );
     }
 
@@ -188,22 +199,44 @@ mod tests {
 
     #[test]
     fn the_workflow_overrides_the_component_which_overrides_the_defaults() {
-        let component = RetrySettings { max_attempts: Some(5), ..RetrySettings::UNSET };
+        let component = RetrySettings {
+            max_attempts: Some(5),
+            ..RetrySettings::UNSET
+        };
         let workflow = RetrySettings {
             initial_interval_seconds: Some(0.5),
-            per_kind: [(ErrorKind::RateLimit, KindSettings { max_attempts: Some(9), ..Default::default() })].into(),
+            per_kind: [(
+                ErrorKind::RateLimit,
+                KindSettings {
+                    max_attempts: Some(9),
+                    ..Default::default()
+                },
+            )]
+            .into(),
             ..RetrySettings::UNSET
         };
         let policy = RetryPolicy::layered([&component, &workflow]);
         assert_eq!(policy.max_attempts, 5);
         assert_eq!(policy.initial_interval, Duration::from_millis(500));
-        assert!(policy.wait_after(5, &ComponentError::network("x")).is_none());
-        assert!(policy.wait_after(8, &ComponentError::rate_limit("x")).is_some());
+        assert!(
+            policy
+                .wait_after(5, &ComponentError::network("x"))
+                .is_none()
+        );
+        assert!(
+            policy
+                .wait_after(8, &ComponentError::rate_limit("x"))
+                .is_some()
+        );
     }
 
     #[test]
     fn a_longer_retry_after_wins() {
-        let error = ComponentError::rate_limit("slow down").with_retry_after(Duration::from_secs(90));
-        assert_eq!(RetryPolicy::default().wait_after(1, &error), Some(Duration::from_secs(90)));
+        let error =
+            ComponentError::rate_limit("slow down").with_retry_after(Duration::from_secs(90));
+        assert_eq!(
+            RetryPolicy::default().wait_after(1, &error),
+            Some(Duration::from_secs(90))
+        );
     }
 }

@@ -69,7 +69,10 @@ impl ArtifactStore {
     /// Over any object store.
     pub fn new(objects: Arc<dyn ObjectStore>) -> Self {
         let description = objects.to_string().into();
-        Self { objects, description }
+        Self {
+            objects,
+            description,
+        }
     }
 
     /// In memory: for tests.
@@ -84,7 +87,10 @@ impl ArtifactStore {
     /// [`StorageError::Folder`] when the folder cannot be created or opened.
     pub fn folder(path: impl AsRef<FsPath>) -> Result<Self, StorageError> {
         let path = path.as_ref();
-        let folder = |source| StorageError::Folder { path: path.display().to_string(), source };
+        let folder = |source| StorageError::Folder {
+            path: path.display().to_string(),
+            source,
+        };
         std::fs::create_dir_all(path).map_err(folder)?;
         let objects = LocalFileSystem::new_with_prefix(path)
             .map_err(|error| folder(std::io::Error::other(error)))?
@@ -94,7 +100,11 @@ impl ArtifactStore {
 
     fn failed(&self, doing: &'static str) -> impl FnOnce(object_store::Error) -> StorageError {
         let storage = self.description.clone();
-        move |source| StorageError::Storage { storage, doing, source }
+        move |source| StorageError::Storage {
+            storage,
+            doing,
+            source,
+        }
     }
 
     /// Keeps bytes that are in memory already.
@@ -107,7 +117,10 @@ impl ArtifactStore {
         let path = Path::from(stored.location.as_str());
         if self.objects.head(&path).await.is_err() {
             let payload = PutPayload::from(bytes);
-            self.objects.put(&path, payload).await.map_err(self.failed("writing"))?;
+            self.objects
+                .put(&path, payload)
+                .await
+                .map_err(self.failed("writing"))?;
         }
         Ok(stored)
     }
@@ -158,11 +171,19 @@ impl ArtifactStore {
         location: &str,
     ) -> Result<BoxStream<'static, Result<Bytes, StorageError>>, StorageError> {
         let path = checked(location)?;
-        let found = self.objects.get(&path).await.map_err(self.failed("reading"))?;
+        let found = self
+            .objects
+            .get(&path)
+            .await
+            .map_err(self.failed("reading"))?;
         let storage = self.description.clone();
         let stream = found.into_stream().map(move |chunk| {
             let storage = storage.clone();
-            chunk.map_err(|source| StorageError::Storage { storage, doing: "reading", source })
+            chunk.map_err(|source| StorageError::Storage {
+                storage,
+                doing: "reading",
+                source,
+            })
         });
         Ok(stream.boxed())
     }
@@ -174,7 +195,11 @@ impl ArtifactStore {
     /// As [`get`](Self::get).
     pub async fn get_bytes(&self, location: &str) -> Result<Bytes, StorageError> {
         let path = checked(location)?;
-        let found = self.objects.get(&path).await.map_err(self.failed("reading"))?;
+        let found = self
+            .objects
+            .get(&path)
+            .await
+            .map_err(self.failed("reading"))?;
         found.bytes().await.map_err(self.failed("reading"))
     }
 }
@@ -193,13 +218,19 @@ fn checked(location: &str) -> Result<Path, StorageError> {
         ["sha256", a, b] if a.len() == 2 && b.len() == 62 && is_hex(a) && is_hex(b) => {
             Ok(Path::from(location))
         }
-        _ => Err(StorageError::BadLocation(location.chars().take(200).collect())),
+        _ => Err(StorageError::BadLocation(
+            location.chars().take(200).collect(),
+        )),
     }
 }
 
 fn stored(digest: &[u8], size: u64) -> Stored {
     let sha256 = hex::encode(digest);
-    Stored { location: format!("sha256/{}/{}", &sha256[..2], &sha256[2..]), size, sha256 }
+    Stored {
+        location: format!("sha256/{}/{}", &sha256[..2], &sha256[2..]),
+        size,
+        sha256,
+    }
 }
 
 /// Bytes on their way into storage. Dropping it before [`finish`](Self::finish) keeps nothing
@@ -214,7 +245,9 @@ pub struct ArtifactWriter {
 
 impl fmt::Debug for ArtifactWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ArtifactWriter").field("size", &self.size).finish_non_exhaustive()
+        f.debug_struct("ArtifactWriter")
+            .field("size", &self.size)
+            .finish_non_exhaustive()
     }
 }
 
@@ -238,7 +271,10 @@ impl ArtifactWriter {
         }
         match &mut self.upload {
             Some((_, upload)) => {
-                upload.wait_for_capacity(1).await.map_err(self.store.failed("writing"))?;
+                upload
+                    .wait_for_capacity(1)
+                    .await
+                    .map_err(self.store.failed("writing"))?;
                 upload.write(bytes);
             }
             None => self.buffer.extend_from_slice(bytes),
@@ -256,10 +292,16 @@ impl ArtifactWriter {
             return self.store.put(self.buffer.into()).await;
         };
         let stored = stored(&self.hash.finalize(), self.size);
-        upload.finish().await.map_err(self.store.failed("finishing an upload"))?;
+        upload
+            .finish()
+            .await
+            .map_err(self.store.failed("finishing an upload"))?;
         let path = Path::from(stored.location.as_str());
         let objects = &self.store.objects;
-        objects.rename(&incoming, &path).await.map_err(self.store.failed("naming an upload"))?;
+        objects
+            .rename(&incoming, &path)
+            .await
+            .map_err(self.store.failed("naming an upload"))?;
         Ok(stored)
     }
 

@@ -2,4 +2,4 @@
 
 mod artifacts;
 
-pub use artifacts::{ArtifactStore, ArtifactWriter, Stored, StorageError};
+pub use artifacts::{ArtifactStore, ArtifactWriter, StorageError, Stored};

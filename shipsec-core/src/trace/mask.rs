@@ -63,9 +63,12 @@ impl Masker {
 
     fn state(&self) -> Option<Arc<State>> {
         // Most runs have no secrets: they pay for one load.
-        self.knows
-            .load(Ordering::Acquire)
-            .then(|| self.state.read().unwrap_or_else(PoisonError::into_inner).clone())
+        self.knows.load(Ordering::Acquire).then(|| {
+            self.state
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone()
+        })
     }
 
     /// Whether there is nothing to mask.
@@ -80,7 +83,9 @@ impl Masker {
 
     /// Masks every text inside a tree, keys too. Whether anything was masked.
     pub(crate) fn json(&self, tree: &mut Json) -> bool {
-        let Some(state) = self.state() else { return false };
+        let Some(state) = self.state() else {
+            return false;
+        };
         let mut masked = false;
         state.tree(tree, &mut String::new(), &mut |_, _, _| masked = true);
         masked
@@ -88,7 +93,9 @@ impl Masker {
 
     /// Masks the value of an output port and notes where and what.
     pub(crate) fn output(&self, port: &PortId, tree: &mut Json) -> Vec<MaskNote> {
-        let Some(state) = self.state() else { return Vec::new() };
+        let Some(state) = self.state() else {
+            return Vec::new();
+        };
         let mut notes = Vec::new();
         state.tree(tree, &mut String::new(), &mut |pointer, offset, pattern| {
             let (_, encoding, secret) = &state.patterns[pattern];
@@ -105,7 +112,10 @@ impl Masker {
 
     /// Masks bytes that come piece by piece.
     pub(crate) fn stream(&self) -> StreamMask {
-        StreamMask { state: self.state(), carry: Vec::new() }
+        StreamMask {
+            state: self.state(),
+            carry: Vec::new(),
+        }
     }
 }
 
@@ -123,8 +133,14 @@ impl State {
                 continue;
             }
             for shift in 0..3 {
-                add(&base64_inside(&general_purpose::STANDARD_NO_PAD, value, shift), "base64");
-                add(&base64_inside(&general_purpose::URL_SAFE_NO_PAD, value, shift), "base64url");
+                add(
+                    &base64_inside(&general_purpose::STANDARD_NO_PAD, value, shift),
+                    "base64",
+                );
+                add(
+                    &base64_inside(&general_purpose::URL_SAFE_NO_PAD, value, shift),
+                    "base64url",
+                );
             }
             add(hex::encode(value).as_bytes(), "hex");
             add(hex::encode_upper(value).as_bytes(), "hex");
@@ -132,21 +148,36 @@ impl State {
             add(url.as_bytes(), "url");
             add(lower_escapes(&url).as_bytes(), "url");
             // What a URL library leaves alone: RFC 3986's unreserved characters, and a form's "+".
-            const UNRESERVED: &percent_encoding::AsciiSet =
-                &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+            const UNRESERVED: &percent_encoding::AsciiSet = &NON_ALPHANUMERIC
+                .remove(b'-')
+                .remove(b'.')
+                .remove(b'_')
+                .remove(b'~');
             let gentle = utf8_percent_encode(value, UNRESERVED).to_string();
             add(gentle.as_bytes(), "url");
             add(gentle.replace("%20", "+").as_bytes(), "url");
             let escaped = Json::String(value.clone()).to_string();
             add(escaped[1..escaped.len() - 1].as_bytes(), "json");
-            add(escaped[1..escaped.len() - 1].replace('/', "\\/").as_bytes(), "json");
+            add(
+                escaped[1..escaped.len() - 1].replace('/', "\\/").as_bytes(),
+                "json",
+            );
         }
-        let longest = patterns.iter().map(|(text, ..)| text.len()).max().unwrap_or(0);
+        let longest = patterns
+            .iter()
+            .map(|(text, ..)| text.len())
+            .max()
+            .unwrap_or(0);
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .build(patterns.iter().map(|(text, ..)| text))
             .ok();
-        Self { secrets, patterns, automaton, longest }
+        Self {
+            secrets,
+            patterns,
+            automaton,
+            longest,
+        }
     }
 
     fn text(&self, text: &str, mut note: impl FnMut(usize, usize)) -> Option<String> {
@@ -166,10 +197,17 @@ impl State {
     }
 
     /// `note` is told the pointer, the offset in the masked text and the pattern.
-    fn tree(&self, tree: &mut Json, pointer: &mut String, note: &mut dyn FnMut(&str, usize, usize)) {
+    fn tree(
+        &self,
+        tree: &mut Json,
+        pointer: &mut String,
+        note: &mut dyn FnMut(&str, usize, usize),
+    ) {
         match tree {
             Json::String(text) => {
-                if let Some(masked) = self.text(text, |offset, pattern| note(pointer, offset, pattern)) {
+                if let Some(masked) =
+                    self.text(text, |offset, pattern| note(pointer, offset, pattern))
+                {
                     *text = masked;
                 }
             }
@@ -221,7 +259,10 @@ fn base64_inside(engine: &impl Engine, value: &str, shift: usize) -> Vec<u8> {
     let whole = bytes.len() * 8 / 6;
     let text = engine.encode(&bytes);
     let start = (shift * 8).div_ceil(6);
-    text.as_bytes().get(start..whole).unwrap_or_default().to_vec()
+    text.as_bytes()
+        .get(start..whole)
+        .unwrap_or_default()
+        .to_vec()
 }
 
 fn lower_escapes(url: &str) -> String {
@@ -257,10 +298,15 @@ impl StreamMask {
 
     /// Takes a piece; gives what can be passed on.
     pub(crate) fn push<'a>(&mut self, piece: &'a [u8]) -> Cow<'a, [u8]> {
-        let Some(state) = &self.state else { return Cow::Borrowed(piece) };
+        let Some(state) = &self.state else {
+            return Cow::Borrowed(piece);
+        };
         self.carry.extend_from_slice(piece);
         // The last bytes may be the beginning of a secret that the next piece ends.
-        let safe = self.carry.len().saturating_sub(state.longest.saturating_sub(1));
+        let safe = self
+            .carry
+            .len()
+            .saturating_sub(state.longest.saturating_sub(1));
         Cow::Owned(self.drain(safe))
     }
 
@@ -271,7 +317,11 @@ impl StreamMask {
 
     /// Passes on the first `safe` bytes, and a secret that begins in them whole.
     fn drain(&mut self, safe: usize) -> Vec<u8> {
-        let Some(automaton) = self.state.as_ref().and_then(|state| state.automaton.as_ref()) else {
+        let Some(automaton) = self
+            .state
+            .as_ref()
+            .and_then(|state| state.automaton.as_ref())
+        else {
             return std::mem::take(&mut self.carry);
         };
         let mut out = Vec::with_capacity(safe);
@@ -320,10 +370,15 @@ mod tests {
             utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
             json!(secret).to_string(),
         ] {
-            let masked = masker.text(&format!("<{text}>")).unwrap_or_else(|| panic!("{text}"));
+            let masked = masker
+                .text(&format!("<{text}>"))
+                .unwrap_or_else(|| panic!("{text}"));
             assert!(masked.contains(MASK), "{text} -> {masked}");
             // Of base64 only what the neighbours share may remain: under four characters a side.
-            assert!(masked.len() <= text.len().min(16) + MASK.len() + 10, "{text} -> {masked}");
+            assert!(
+                masked.len() <= text.len().min(16) + MASK.len() + 10,
+                "{text} -> {masked}"
+            );
         }
         assert_eq!(masker.text("nothing here"), None);
     }
@@ -334,9 +389,16 @@ mod tests {
         let mut tree = json!({"a/b": ["x", "Bearer made-up-hush!"], "made-up-hush": 1});
         let notes = masker.output(&"out".into(), &mut tree);
         assert_eq!(tree, json!({"a/b": ["x", "Bearer ***!"], "***": 1}));
-        let places: Vec<_> = notes.iter().map(|n| (n.pointer.as_str(), n.offset)).collect();
+        let places: Vec<_> = notes
+            .iter()
+            .map(|n| (n.pointer.as_str(), n.offset))
+            .collect();
         assert_eq!(places, [("", 0), ("/a~1b/1", 7)]);
-        assert!(notes.iter().all(|n| n.secret.as_ref().is_some_and(|s| s == "TOKEN")));
+        assert!(
+            notes
+                .iter()
+                .all(|n| n.secret.as_ref().is_some_and(|s| s == "TOKEN"))
+        );
     }
 
     proptest! {

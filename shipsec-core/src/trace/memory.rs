@@ -9,9 +9,7 @@ use async_trait::async_trait;
 use hashbrown::HashMap as FastMap;
 use tokio::sync::Notify;
 
-use super::{
-    AppendError, Appended, Capabilities, RunFilter, RunSummary, StoreError, TraceStore,
-};
+use super::{AppendError, Appended, Capabilities, RunFilter, RunSummary, StoreError, TraceStore};
 use crate::{
     NodeId, RunId,
     event::{Event, EventKind, NodeRef, Record, WorkflowStatus},
@@ -84,7 +82,10 @@ impl Producers {
         {
             return known;
         }
-        let key = (record.node.as_ref().map(|node| node.id.clone()), record.attempt);
+        let key = (
+            record.node.as_ref().map(|node| node.id.clone()),
+            record.attempt,
+        );
         self.others.entry(key).or_default().insert(record.counter)
     }
 
@@ -104,7 +105,11 @@ impl Producers {
                 if !self.others.is_empty() && self.others.contains_key(&key) {
                     return None;
                 }
-                *slot = Some(Producer { node: node.id.clone(), attempt: record.attempt, highest: 1 });
+                *slot = Some(Producer {
+                    node: node.id.clone(),
+                    attempt: record.attempt,
+                    highest: 1,
+                });
                 Some(true)
             }
             Some(known) if known.node == node.id && known.attempt == record.attempt => {
@@ -118,14 +123,21 @@ impl Producers {
                 self.retire(hint);
                 None
             }
-            Some(known) if known.node == node.id && record.attempt > known.attempt && record.counter == 1 => {
+            Some(known)
+                if known.node == node.id
+                    && record.attempt > known.attempt
+                    && record.counter == 1 =>
+            {
                 let key = (Some(node.id.clone()), record.attempt);
                 if self.others.contains_key(&key) {
                     return None;
                 }
                 self.retire(hint);
-                self.by_hint[hint] =
-                    Some(Producer { node: node.id.clone(), attempt: record.attempt, highest: 1 });
+                self.by_hint[hint] = Some(Producer {
+                    node: node.id.clone(),
+                    attempt: record.attempt,
+                    highest: 1,
+                });
                 Some(true)
             }
             _ => None,
@@ -135,8 +147,12 @@ impl Producers {
     /// Moves what is known at an index to the general table.
     fn retire(&mut self, hint: usize) {
         if let Some(known) = self.by_hint[hint].take() {
-            let counters = Counters { highest: known.highest, ..Counters::default() };
-            self.others.insert((Some(known.node), known.attempt), counters);
+            let counters = Counters {
+                highest: known.highest,
+                ..Counters::default()
+            };
+            self.others
+                .insert((Some(known.node), known.attempt), counters);
         }
     }
 }
@@ -148,7 +164,11 @@ impl MemoryStore {
     }
 
     fn run(&self, id: &RunId) -> Option<Arc<Run>> {
-        self.runs.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.runs
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned()
     }
 
     fn run_or_new(&self, id: &RunId) -> Arc<Run> {
@@ -157,7 +177,11 @@ impl MemoryStore {
         }
         let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
         let new = || {
-            Arc::new(Run { id: id.clone(), log: Mutex::default(), grown: Notify::new() })
+            Arc::new(Run {
+                id: id.clone(),
+                log: Mutex::default(),
+                grown: Notify::new(),
+            })
         };
         runs.entry(id.clone()).or_insert_with(new).clone()
     }
@@ -187,7 +211,9 @@ impl Run {
 
     fn read(&self, after: u64, limit: usize) -> Vec<Event> {
         let log = self.log();
-        let first = log.batches.partition_point(|(before, batch)| before + batch.len() as u64 <= after);
+        let first = log
+            .batches
+            .partition_point(|(before, batch)| before + batch.len() as u64 <= after);
         let event = |(sequence, record): (u64, &Record)| Event {
             run_id: self.id.clone(),
             sequence,
@@ -217,7 +243,11 @@ impl Run {
             EventKind::WorkflowStatus(payload) => Some(payload.status),
             _ => None,
         };
-        let newest = log.batches.iter().rev().flat_map(|(_, batch)| batch.iter().rev());
+        let newest = log
+            .batches
+            .iter()
+            .rev()
+            .flat_map(|(_, batch)| batch.iter().rev());
         if let Some(status) = newest.into_iter().find_map(status) {
             summary.status = status;
         }
@@ -235,8 +265,15 @@ impl TraceStore for MemoryStore {
         Ok(self.run_or_new(run).append(records))
     }
 
+    fn append_now(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, Vec<Record>> {
+        Ok(self.run_or_new(run).append(records))
+    }
+
     async fn read(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
-        Ok(self.run(run).map(|run| run.read(after, limit)).unwrap_or_default())
+        Ok(self
+            .run(run)
+            .map(|run| run.read(after, limit))
+            .unwrap_or_default())
     }
 
     async fn wait_beyond(&self, run: &RunId, after: u64) -> Result<u64, StoreError> {
@@ -254,8 +291,13 @@ impl TraceStore for MemoryStore {
     }
 
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, StoreError> {
-        let runs: Vec<_> =
-            self.runs.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let runs: Vec<_> = self
+            .runs
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect();
         let mut found: Vec<_> = runs
             .iter()
             .filter_map(|run| run.summary())

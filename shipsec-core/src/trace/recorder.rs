@@ -13,7 +13,7 @@ use tokio::{sync::Notify, time::Instant};
 use super::Masker;
 use crate::{
     context::Context,
-    event::{EventKind, Level, LogPayload, Record},
+    event::{ErrorPayload, EventKind, Level, LogPayload, Record},
 };
 
 /// Observations that may wait for the store; what is beyond is counted instead.
@@ -59,7 +59,13 @@ impl Recorder {
     }
 
     /// A log line or progress of a running attempt. Nothing is recorded after its end.
-    pub(crate) fn observe(&self, cx: &Context, level: Level, message: Option<Arc<str>>, kind: EventKind) {
+    pub(crate) fn observe(
+        &self,
+        cx: &Context,
+        level: Level,
+        message: Option<Arc<str>>,
+        kind: EventKind,
+    ) {
         let (message, kind) = self.masked(message, kind);
         let mut buffer = self.buffer();
         if buffer.closed || cx.has_ended() {
@@ -78,7 +84,13 @@ impl Recorder {
     }
 
     /// A fact of a running attempt: never dropped.
-    pub(crate) fn fact(&self, cx: &Context, level: Level, message: Option<Arc<str>>, kind: EventKind) {
+    pub(crate) fn fact(
+        &self,
+        cx: &Context,
+        level: Level,
+        message: Option<Arc<str>>,
+        kind: EventKind,
+    ) {
         let (message, kind) = self.masked(message, kind);
         let mut buffer = self.buffer();
         if buffer.closed || cx.has_ended() {
@@ -190,13 +202,18 @@ impl Recorder {
         }
         let mut payload = LogPayload::default();
         payload.fields.insert("omitted".into(), omitted.into());
-        let message = format!("{omitted} events of this node were left out: the store did not keep up");
+        let message =
+            format!("{omitted} events of this node were left out: the store did not keep up");
         let kind = EventKind::NodeLog(Box::new(payload));
         let record = cx.record(Level::Warn, Some(message.into()), kind);
         buffer.records.push(record);
     }
 
-    fn masked(&self, message: Option<Arc<str>>, mut kind: EventKind) -> (Option<Arc<str>>, EventKind) {
+    fn masked(
+        &self,
+        message: Option<Arc<str>>,
+        mut kind: EventKind,
+    ) -> (Option<Arc<str>>, EventKind) {
         if self.masker.is_idle() {
             return (message, kind);
         }
@@ -215,7 +232,11 @@ impl Recorder {
                 }
             }
             EventKind::NodeProgress(payload) => {
-                if let Some(masked) = payload.unit.as_deref().and_then(|unit| self.masker.text(unit)) {
+                if let Some(masked) = payload
+                    .unit
+                    .as_deref()
+                    .and_then(|unit| self.masker.text(unit))
+                {
                     payload.unit = Some(masked.into());
                 }
             }
@@ -248,7 +269,15 @@ impl Recorder {
         (message, kind)
     }
 
-    fn error(&self, error: &mut crate::event::ErrorPayload) {
+    /// An error without the secrets in it.
+    pub(crate) fn masked_error(&self, mut error: ErrorPayload) -> ErrorPayload {
+        if !self.masker.is_idle() {
+            self.error(&mut error);
+        }
+        error
+    }
+
+    fn error(&self, error: &mut ErrorPayload) {
         if let Some(masked) = self.masker.text(&error.message) {
             error.message = masked;
         }

@@ -47,6 +47,17 @@ pub trait TraceStore: fmt::Debug + Send + Sync + 'static {
     /// [`AppendError`], with the records.
     async fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, AppendError>;
 
+    /// Appends records at once, for a store that never has to wait; gives them back otherwise,
+    /// and the caller goes on with [`append`](Self::append).
+    ///
+    /// # Errors
+    ///
+    /// The records, where the store may have to wait.
+    fn append_now(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, Vec<Record>> {
+        let _ = run;
+        Err(records)
+    }
+
     /// The events of a run after sequence number `after`, at most `limit`.
     ///
     /// # Errors
@@ -82,9 +93,15 @@ pub struct Capabilities {
 
 impl Capabilities {
     /// Of a store inside this process.
-    pub const MEMORY: Self = Self { keeps_values: true, durable: false };
+    pub const MEMORY: Self = Self {
+        keeps_values: true,
+        durable: false,
+    };
     /// Of a store that outlives the process.
-    pub const DURABLE: Self = Self { keeps_values: false, durable: true };
+    pub const DURABLE: Self = Self {
+        keeps_values: false,
+        durable: true,
+    };
 }
 
 /// What an append did.
@@ -102,7 +119,11 @@ pub struct Appended {
 impl Appended {
     /// What an append did.
     pub fn new(last_sequence: u64, stored: usize, duplicates: usize) -> Self {
-        Self { last_sequence, stored, duplicates }
+        Self {
+            last_sequence,
+            stored,
+            duplicates,
+        }
     }
 }
 
@@ -146,7 +167,11 @@ pub struct StoreError {
 impl StoreError {
     /// An error whose message names the store, and says what to do.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+        }
     }
 
     /// Sets the cause.
@@ -181,7 +206,11 @@ pub struct RunFilter {
 
 impl Default for RunFilter {
     fn default() -> Self {
-        Self { workflow_id: None, status: None, limit: 100 }
+        Self {
+            workflow_id: None,
+            status: None,
+            limit: 100,
+        }
     }
 }
 
@@ -231,6 +260,13 @@ pub struct RunSummary {
 impl RunSummary {
     /// A run whose log holds one event so far.
     pub fn new(run_id: RunId, status: WorkflowStatus, at: Timestamp) -> Self {
-        Self { run_id, workflow_id: None, status, started_at: at, updated_at: at, last_sequence: 1 }
+        Self {
+            run_id,
+            workflow_id: None,
+            status,
+            started_at: at,
+            updated_at: at,
+            last_sequence: 1,
+        }
     }
 }

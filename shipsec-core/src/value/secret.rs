@@ -29,17 +29,26 @@ pub struct Secret<T> {
 impl<T> Secret<T> {
     /// A secret that some component came by, without a name by which a host could give it again.
     pub fn new(value: T) -> Self {
-        Self { name: None, value: Some(Arc::new(value)) }
+        Self {
+            name: None,
+            value: Some(Arc::new(value)),
+        }
     }
 
     /// A secret that the host's secret source knows by name.
     pub fn named(name: impl Into<SecretName>, value: T) -> Self {
-        Self { name: Some(name.into()), value: Some(Arc::new(value)) }
+        Self {
+            name: Some(name.into()),
+            value: Some(Arc::new(value)),
+        }
     }
 
     /// A reference that is not resolved yet.
     pub fn reference(name: impl Into<SecretName>) -> Self {
-        Self { name: Some(name.into()), value: None }
+        Self {
+            name: Some(name.into()),
+            value: None,
+        }
     }
 
     /// The name by which the host's secret source knows it.
@@ -62,7 +71,11 @@ impl<T> Secret<T> {
 
 impl<T> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secret({})", self.name.as_ref().map_or("unnamed", SecretName::as_str))
+        write!(
+            f,
+            "Secret({})",
+            self.name.as_ref().map_or("unnamed", SecretName::as_str)
+        )
     }
 }
 
@@ -91,7 +104,10 @@ fn none<T>() -> Option<T> {
 impl<T> Serialize for Secret<T> {
     /// Gives the reference, never the value.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        SecretRef { secret_ref: self.name.clone() }.serialize(serializer)
+        SecretRef {
+            secret_ref: self.name.clone(),
+        }
+        .serialize(serializer)
     }
 }
 
@@ -100,7 +116,10 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Secret<T> {
         let resolved = Resolved::<T>::deserialize(deserializer).map_err(|_| {
             serde::de::Error::custom("expected a secret reference, {\"secretRef\": \"NAME\"}")
         })?;
-        Ok(Self { name: resolved.name, value: resolved.value.map(Arc::new) })
+        Ok(Self {
+            name: resolved.name,
+            value: resolved.value.map(Arc::new),
+        })
     }
 }
 

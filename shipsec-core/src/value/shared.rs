@@ -22,7 +22,9 @@ pub struct ValueError {
 impl ValueError {
     /// An error with a message that says what was expected.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self {
+            message: message.into(),
+        }
     }
 }
 
@@ -67,7 +69,10 @@ impl<T: Serialize + Send + Sync + 'static> Slot for Typed<T> {
             return Ok(json);
         }
         let json = serde_json::to_value(&self.value).map_err(|error| {
-            ValueError::new(format!("a value of type {} has no JSON: {error}", type_name::<T>()))
+            ValueError::new(format!(
+                "a value of type {} has no JSON: {error}",
+                type_name::<T>()
+            ))
         })?;
         Ok(self.json.get_or_init(|| Box::new(json)))
     }
@@ -87,7 +92,10 @@ impl<T: Serialize + Send + Sync + 'static> Slot for Typed<T> {
 impl Value {
     /// Shares a value.
     pub fn new<T: Serialize + Send + Sync + 'static>(value: T) -> Self {
-        Self(Arc::new(Typed { value, json: OnceLock::new() }))
+        Self(Arc::new(Typed {
+            value,
+            json: OnceLock::new(),
+        }))
     }
 
     /// The value, where it is of the type `T`.
@@ -149,7 +157,10 @@ impl Value {
                 Ok(())
             }
         }
-        let mut count = Count { left: limit, over: false };
+        let mut count = Count {
+            left: limit,
+            over: false,
+        };
         let _ = self.write_json(&mut count);
         count.over
     }
@@ -176,7 +187,8 @@ impl fmt::Debug for Value {
 impl PartialEq for Value {
     /// Values are equal when they are the same one, or when their JSON is equal.
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || matches!((self.json(), other.json()), (Ok(a), Ok(b)) if a == b)
+        Arc::ptr_eq(&self.0, &other.0)
+            || matches!((self.json(), other.json()), (Ok(a), Ok(b)) if a == b)
     }
 }
 
@@ -188,7 +200,9 @@ impl From<Json> for Value {
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.json().map_err(serde::ser::Error::custom)?.serialize(serializer)
+        self.json()
+            .map_err(serde::ser::Error::custom)?
+            .serialize(serializer)
     }
 }
 
@@ -219,7 +233,10 @@ pub struct Shared<T>(Arc<Typed<T>>);
 impl<T> Shared<T> {
     /// Shares a value.
     pub fn new(value: T) -> Self {
-        Self(Arc::new(Typed { value, json: OnceLock::new() }))
+        Self(Arc::new(Typed {
+            value,
+            json: OnceLock::new(),
+        }))
     }
 
     /// Takes the value out where nobody else holds it.
@@ -228,7 +245,9 @@ impl<T> Shared<T> {
     ///
     /// Gives `self` back where the value is shared with others.
     pub fn try_unwrap(self) -> Result<T, Self> {
-        Arc::try_unwrap(self.0).map(|typed| typed.value).map_err(Self)
+        Arc::try_unwrap(self.0)
+            .map(|typed| typed.value)
+            .map_err(Self)
     }
 }
 
@@ -321,7 +340,10 @@ mod tests {
         let value = Value::new(vec![1, 2]);
         assert!(std::ptr::eq(value.json().unwrap(), value.json().unwrap()));
         let tree = Value::from(serde_json::json!({"a": [1]}));
-        assert!(std::ptr::eq(tree.json().unwrap(), tree.get::<Json>().unwrap()));
+        assert!(std::ptr::eq(
+            tree.json().unwrap(),
+            tree.get::<Json>().unwrap()
+        ));
     }
 
     #[test]

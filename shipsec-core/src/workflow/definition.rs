@@ -217,6 +217,8 @@ impl RuntimeInput {
 pub(crate) fn hash(definition: &Definition) -> Arc<str> {
     use sha2::{Digest, Sha256};
     // A tree sorts the keys of every object; its text is the canonical JSON.
-    let text = serde_json::to_value(definition).map(|tree| tree.to_string()).unwrap_or_default();
+    let text = serde_json::to_value(definition)
+        .map(|tree| tree.to_string())
+        .unwrap_or_default();
     hex::encode(Sha256::digest(text.as_bytes())).into()
 }

@@ -2,6 +2,7 @@
 
 mod definition;
 mod graph;
+mod inputs;
 mod plan;
 
 pub use definition::{
@@ -9,4 +10,5 @@ pub use definition::{
     RuntimeInput, WorkflowConfig,
 };
 pub use graph::{EdgeKind, Graph, GraphEdge, GraphNode, NodeConfig, NodeData, Position, Viewport};
+pub use inputs::check_inputs;
 pub use plan::{Mapping, Plan, PlanNode};

@@ -89,7 +89,12 @@ pub struct Mapping {
 impl Mapping {
     /// A mapping from an output port, or from the whole output object.
     pub fn new(input: u16, source: NodeIx, port: Option<u16>, identical: bool) -> Self {
-        Self { input, source, port, identical }
+        Self {
+            input,
+            source,
+            port,
+            identical,
+        }
     }
 }
 
@@ -133,12 +138,14 @@ impl Plan {
 
     /// The definition as names, made at the first asking.
     pub fn definition(&self) -> &Arc<Definition> {
-        self.definition.get_or_init(|| Arc::new((self.make_definition)(self)))
+        self.definition
+            .get_or_init(|| Arc::new((self.make_definition)(self)))
     }
 
     /// SHA-256 of the definition's canonical JSON (keys sorted, no white space) in lower-case hex.
     pub fn hash(&self) -> &Arc<str> {
-        self.hash.get_or_init(|| super::definition::hash(self.definition()))
+        self.hash
+            .get_or_init(|| super::definition::hash(self.definition()))
     }
 }
 

@@ -1,0 +1,243 @@
+//! The contract of an executor.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use async_trait::async_trait;
+use serde_json::{Map, Value as Json};
+use tokio::sync::watch;
+
+use crate::{
+    NodeId, RunId,
+    event::{ErrorPayload, Failure, Outputs, Trigger, WorkflowStatus},
+    trace::StoreError,
+    workflow::Plan,
+};
+
+/// Runs plans.
+///
+/// # Behavior
+///
+/// - **Start**: `start` refuses inputs that do not fit the plan, and a run id that is taken;
+///   nothing is recorded then. Otherwise the run goes on by itself, whoever drops the handle.
+/// - **Log**: everything that happens is in the run's log, in the order that semantics fix; a
+///   node's dependents start only after its `NODE_COMPLETED` is stored.
+/// - **Cancel**: running nodes are asked to stop and have a grace time; clean-up behind `finally`
+///   edges of nodes that had started runs, with a deadline of its own.
+/// - **Terminate**: everything is dropped at once; nothing else starts.
+/// - **End**: the log ends with one `WORKFLOW_STATUS` with a final status, and the outcome is
+///   given only once that is stored.
+#[async_trait]
+pub trait Executor: fmt::Debug + Send + Sync {
+    /// Starts a run.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing is recorded then.
+    async fn start(&self, request: RunRequest) -> Result<RunHandle, StartError>;
+
+    /// Asks a run to stop, with clean-up. Returns at once; asking again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecutorError::UnknownRun`] when this executor does not run it (any more).
+    async fn cancel(&self, run: &RunId, reason: &str) -> Result<(), ExecutorError>;
+
+    /// Kills a run. Returns at once; asking again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecutorError::UnknownRun`] when this executor does not run it (any more).
+    async fn terminate(&self, run: &RunId, reason: &str) -> Result<(), ExecutorError>;
+
+    /// A handle of a run that this executor runs now.
+    async fn handle(&self, run: &RunId) -> Option<RunHandle>;
+}
+
+/// What to run.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RunRequest {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// The run's inputs by id; secrets as `{"secretRef": "NAME"}`.
+    pub inputs: Map<String, Json>,
+    /// The run's id; a new one where it is missing.
+    pub run_id: Option<RunId>,
+    /// What set it off.
+    pub trigger: Trigger,
+}
+
+impl RunRequest {
+    /// A run of a plan without inputs.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self {
+            plan,
+            inputs: Map::new(),
+            run_id: None,
+            trigger: Trigger::default(),
+        }
+    }
+
+    /// Sets one input.
+    #[must_use]
+    pub fn with_input(mut self, id: impl Into<String>, value: impl Into<Json>) -> Self {
+        self.inputs.insert(id.into(), value.into());
+        self
+    }
+
+    /// Sets all inputs.
+    #[must_use]
+    pub fn with_inputs(mut self, inputs: Map<String, Json>) -> Self {
+        self.inputs = inputs;
+        self
+    }
+
+    /// Sets the run's id.
+    #[must_use]
+    pub fn with_run_id(mut self, id: RunId) -> Self {
+        self.run_id = Some(id);
+        self
+    }
+
+    /// Sets what set it off.
+    #[must_use]
+    pub fn with_trigger(mut self, trigger: Trigger) -> Self {
+        self.trigger = trigger;
+        self
+    }
+}
+
+/// A run that cannot be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Inputs are missing or do not fit; a message for each.
+    #[error("the inputs do not fit the workflow: {}", list(.0))]
+    Inputs(BTreeMap<String, Vec<String>>),
+    /// The store has a log of a run with this id already.
+    #[error("run {0} exists already: choose another id, or leave it out")]
+    RunExists(RunId),
+    /// The store cannot be asked.
+    #[error("the trace store cannot be used: {0}")]
+    Store(#[from] StoreError),
+}
+
+fn list(fields: &BTreeMap<String, Vec<String>>) -> String {
+    let lines: Vec<_> = fields
+        .iter()
+        .flat_map(|(key, all)| all.iter().map(move |m| format!("{key}: {m}")))
+        .collect();
+    lines.join("; ")
+}
+
+/// A request that an executor cannot follow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecutorError {
+    /// No such run is live here.
+    #[error("run {0} is not running here: it has ended, or another executor runs it")]
+    UnknownRun(RunId),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RunOutcome {
+    /// The run.
+    pub run_id: RunId,
+    /// Its final status.
+    pub status: WorkflowStatus,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// Outputs of the nodes that nothing depends on, by node, with their typed values.
+    pub outputs: BTreeMap<NodeId, Arc<Outputs>>,
+    /// Set when the log could not be written to its end: what is recorded is intact, and this
+    /// outcome is not in it.
+    pub unrecorded: Option<StoreError>,
+}
+
+impl PartialEq for StoreError {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind() == other.kind() && self.to_string() == other.to_string()
+    }
+}
+
+impl RunOutcome {
+    /// Whether the run completed.
+    pub fn is_completed(&self) -> bool {
+        self.status == WorkflowStatus::Completed
+    }
+
+    pub(crate) fn new(run_id: RunId, status: WorkflowStatus) -> Self {
+        Self {
+            run_id,
+            status,
+            failure: None,
+            outputs: BTreeMap::new(),
+            unrecorded: None,
+        }
+    }
+}
+
+/// How an executor is told to stop a run; an implementer of [`Executor`] provides it to its
+/// handles.
+pub trait RunControl: fmt::Debug + Send + Sync {
+    /// Asks the run to stop, with clean-up.
+    fn cancel(&self, reason: &str);
+    /// Kills the run.
+    fn terminate(&self, reason: &str);
+}
+
+/// A run that goes on. Dropping it changes nothing for the run.
+#[derive(Debug, Clone)]
+pub struct RunHandle {
+    run_id: RunId,
+    control: Arc<dyn RunControl>,
+    outcome: watch::Receiver<Option<Arc<RunOutcome>>>,
+}
+
+impl RunHandle {
+    /// A handle of a run, for an implementer of [`Executor`].
+    pub fn new(
+        run_id: RunId,
+        control: Arc<dyn RunControl>,
+        outcome: watch::Receiver<Option<Arc<RunOutcome>>>,
+    ) -> Self {
+        Self {
+            run_id,
+            control,
+            outcome,
+        }
+    }
+
+    /// The run.
+    pub fn id(&self) -> &RunId {
+        &self.run_id
+    }
+
+    /// Waits for the end of the run. Cancel-safe.
+    pub async fn wait(&self) -> Arc<RunOutcome> {
+        let mut outcome = self.outcome.clone();
+        match outcome.wait_for(Option::is_some).await {
+            Ok(ended) => ended.clone(),
+            Err(_) => None,
+        }
+        // The executor's runtime was shut down under the run.
+        .unwrap_or_else(|| Arc::new(RunOutcome::new(self.run_id.clone(), WorkflowStatus::Stale)))
+    }
+
+    /// Asks the run to stop, with clean-up. Returns at once.
+    pub fn cancel(&self, reason: &str) {
+        self.control.cancel(reason);
+    }
+
+    /// Kills the run. Returns at once.
+    pub fn terminate(&self, reason: &str) {
+        self.control.terminate(reason);
+    }
+}
+
+/// An error as one sentence.
+pub(super) fn shown(error: &ErrorPayload) -> String {
+    format!("{}: {}", error.kind, error.message)
+}

@@ -1,0 +1,473 @@
+//! The driver of one run: obeys the scheduler, starts nodes, and settles what is stored.
+
+use std::{collections::VecDeque, sync::Arc, task::Poll, time::Duration};
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use super::{
+    attempt::{self, Kill},
+    limits::{Limits, Ready},
+    shared::{Message, Shared},
+    store,
+    timers::{Timer, Timers},
+};
+use crate::{
+    ComponentError,
+    component::{ActivePorts, Execution},
+    context::Context,
+    event::{ErrorPayload, Failure, Outputs, Record},
+    execute::{
+        RunOutcome,
+        node::{Finished, Upstream},
+    },
+    schedule::{self, Command, NodeIx, Outcome, PortIx, Scheduler},
+    workflow::{FailurePolicy, Plan},
+};
+
+/// Nodes that are started before the driver lets other tasks of its thread run.
+const BURST: usize = 1024;
+
+/// Outcomes that wait at most for their batch while further nodes can be started at once.
+const BATCH: usize = 64;
+
+/// A first poll that takes longer is taken for a component that blocks.
+const BLOCKING: Duration = Duration::from_millis(25);
+
+/// Where a node is, beyond what the scheduler knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Not started, or all settled.
+    Idle,
+    /// To be started; it may wait for its turn.
+    Ready,
+    /// An attempt goes on.
+    Active,
+    /// Between two attempts.
+    Retrying,
+    /// It ended; its last fact is on its way into the store.
+    Settling,
+    /// The run was killed under it.
+    Killed,
+}
+
+/// Why an attempt was asked to stop.
+#[derive(Debug, Clone)]
+pub(super) enum Asked {
+    /// Its time was up, or it was silent for too long: it fails with this.
+    TimedOut(ComponentError),
+    /// The scheduler said so, for this reason.
+    Cancelled(schedule::CancelReason),
+}
+
+/// An attempt that goes on.
+pub(super) struct Active {
+    pub(super) cx: Context,
+    pub(super) kill: Kill,
+    pub(super) asked: Option<Asked>,
+    /// The component is done, its large outputs are being stored.
+    pub(super) spilling: Option<(Finished, Instant)>,
+}
+
+/// A node whose last fact is on its way into the store.
+pub(super) struct Settled {
+    pub(super) node: u32,
+    pub(super) how: How,
+}
+
+pub(super) enum How {
+    Succeeded {
+        outputs: Arc<Outputs>,
+        recorded: Arc<Outputs>,
+        active: ActivePorts,
+    },
+    Failed(Arc<ErrorPayload>),
+    Cancelled,
+}
+
+/// How the run ends, beyond what the scheduler knows.
+#[derive(Debug, Default)]
+pub(super) struct Stop {
+    /// The run's own timeout stopped it.
+    pub(super) timed_out: bool,
+    /// What the one who stopped it said.
+    pub(super) reason: Option<String>,
+    /// Clean-up has its deadline.
+    pub(super) limited: bool,
+    /// How the run ended when clean-up took too long and was cut.
+    pub(super) cut: Option<schedule::RunResult>,
+}
+
+/// The most nodes without dependents whose outputs the last event repeats.
+const SINKS: usize = 256;
+
+pub(super) struct Driver {
+    epoch: u64,
+    /// The attempt whose first poll goes on now.
+    pub(super) polling: Option<Context>,
+    pub(super) scheduler: Scheduler,
+    pub(super) commands: Vec<Command>,
+    pub(super) ready: VecDeque<Ready>,
+    pub(super) phases: Vec<Phase>,
+    pub(super) upstream: Vec<Option<Upstream>>,
+    pub(super) active: HashMap<u32, Active>,
+    pub(super) limits: Limits,
+    pub(super) timers: Timers,
+    pub(super) settling: Vec<Settled>,
+    in_flight: Vec<Settled>,
+    appending: bool,
+    pub(super) stop: Stop,
+    pub(super) defect: Option<Failure>,
+    /// Outputs, as recorded, of the nodes that nothing depends on.
+    pub(super) sinks: HashMap<u32, Arc<Outputs>>,
+    pub(super) ending: Ending,
+    /// How the run ended, until it is told.
+    pub(super) result: Option<RunOutcome>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    Running,
+    /// The last event is on its way into the store.
+    Closing,
+    Over,
+}
+
+/// What the driver's task does next.
+enum Next {
+    /// Another task drives the run now, or the run is over.
+    Leave,
+    /// Let others run, then go on.
+    Yield,
+    /// Wait for news, or for this time.
+    Wait(Option<Instant>),
+}
+
+impl Driver {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let policy = match plan.config.failure_policy {
+            FailurePolicy::FailFast => schedule::FailurePolicy::FailFast,
+            _ => schedule::FailurePolicy::Finish,
+        };
+        let nodes = plan.nodes.len();
+        Self {
+            epoch: 0,
+            polling: None,
+            scheduler: Scheduler::new(plan.topology.clone(), policy),
+            commands: Vec::new(),
+            ready: VecDeque::new(),
+            phases: vec![Phase::Idle; nodes],
+            upstream: std::iter::repeat_with(|| None).take(nodes).collect(),
+            active: HashMap::new(),
+            limits: Limits::new(plan),
+            timers: Timers::default(),
+            settling: Vec::new(),
+            in_flight: Vec::new(),
+            appending: false,
+            stop: Stop::default(),
+            defect: None,
+            sinks: HashMap::new(),
+            result: None,
+            ending: Ending::Running,
+        }
+    }
+
+    /// Begins the run: the first event, the roots, the run's own timeout.
+    pub(super) fn begin(&mut self, shared: &Shared, first: Record) {
+        shared.scope.recorder.push(first);
+        if let Some(limit) = shared.plan.config.timeout_seconds
+            && let Ok(limit) = Duration::try_from_secs_f64(limit)
+            && let Some(at) = Instant::now().checked_add(limit)
+        {
+            self.timers.push(at, Timer::Run);
+        }
+        self.scheduler.start(&mut self.commands);
+    }
+
+    fn receive(&mut self, shared: &Arc<Shared>) {
+        for message in shared.receive() {
+            match message {
+                Message::Ended {
+                    node,
+                    attempt,
+                    at,
+                    result,
+                } => {
+                    self.ended_elsewhere(shared, node, attempt, at, result);
+                }
+                Message::Spilled {
+                    node,
+                    attempt,
+                    result,
+                } => {
+                    self.spilled(shared, node, attempt, result);
+                }
+                Message::Appended(Ok(())) => {
+                    self.appending = false;
+                    self.settle();
+                }
+                Message::Appended(Err(error)) => self.give_up(shared, error),
+                Message::Cancel(reason) => self.cancel(Some(reason)),
+                Message::Terminate(reason) => self.terminate(shared, reason),
+            }
+        }
+    }
+
+    /// Sends what was recorded to the store. Whether anything was settled at once.
+    fn flush(&mut self, shared: &Arc<Shared>) -> bool {
+        if self.appending {
+            return false;
+        }
+        let mut records = Vec::new();
+        shared.scope.recorder.take(&mut records);
+        if records.is_empty() {
+            return false;
+        }
+        std::mem::swap(&mut self.in_flight, &mut self.settling);
+        match shared.store.append_now(&shared.scope.run_id, records) {
+            Ok(_) => {
+                self.settle();
+                true
+            }
+            Err(records) => {
+                self.appending = true;
+                store::append(shared, records);
+                false
+            }
+        }
+    }
+
+    /// The batch in flight is stored: what depends on it may go on.
+    fn settle(&mut self) {
+        if self.ending == Ending::Closing {
+            self.ending = Ending::Over;
+        }
+        let mut batch = std::mem::take(&mut self.in_flight);
+        for Settled { node, how } in batch.drain(..) {
+            let index = node as usize;
+            if self.phases[index] == Phase::Killed {
+                continue;
+            }
+            self.phases[index] = Phase::Idle;
+            let ports: SmallVec<[PortIx; 8]>;
+            let outcome = match how {
+                How::Succeeded {
+                    outputs,
+                    recorded,
+                    active,
+                } => {
+                    if self.sinks.len() <= SINKS && self.is_sink(node) {
+                        self.sinks.insert(node, recorded);
+                    }
+                    self.upstream[index] = Some(Upstream::Outputs(outputs));
+                    let active = match active {
+                        ActivePorts::All => schedule::ActivePorts::All,
+                        ActivePorts::Only(indices) => {
+                            ports = indices.into_iter().map(PortIx).collect();
+                            schedule::ActivePorts::Only(&ports)
+                        }
+                    };
+                    Outcome::Succeeded { active }
+                }
+                How::Failed(error) => {
+                    self.upstream[index] = Some(Upstream::Failed(error));
+                    Outcome::Failed
+                }
+                How::Cancelled => Outcome::Cancelled,
+            };
+            if let Err(error) = self
+                .scheduler
+                .complete(NodeIx(node), outcome, &mut self.commands)
+            {
+                self.defect
+                    .get_or_insert_with(|| defect(&error.to_string()));
+            }
+        }
+        self.in_flight = batch;
+    }
+
+    pub(super) fn is_sink(&self, node: u32) -> bool {
+        self.scheduler
+            .topology()
+            .out_edges(NodeIx(node))
+            .next()
+            .is_none()
+    }
+
+    /// The last event repeats the outputs of the nodes that nothing depends on, where they are few.
+    pub(super) fn few_sinks(&self) -> bool {
+        self.sinks.len() <= SINKS
+    }
+
+    fn wait_until(&mut self, shared: &Shared) -> Option<Instant> {
+        let held = shared.scope.recorder.release_held(Instant::now());
+        match (held, self.timers.next()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.settling.is_empty()
+            && self.in_flight.is_empty()
+            && !self.appending
+            && self.active.is_empty()
+            && self.ready.is_empty()
+            && self.commands.is_empty()
+    }
+}
+
+pub(super) fn defect(reason: &str) -> Failure {
+    Failure {
+        reason: format!("defect in the executor: {reason}"),
+        node_id: None,
+        error: None,
+    }
+}
+
+/// Drives a run to its end, or until another task takes it over.
+pub(super) async fn drive(shared: Arc<Shared>, epoch: u64) {
+    loop {
+        match pump(&shared, epoch) {
+            Next::Leave => return,
+            Next::Yield => tokio::task::yield_now().await,
+            Next::Wait(None) => shared.scope.recorder.arrived.notified().await,
+            Next::Wait(Some(until)) => {
+                tokio::select! {
+                    () = shared.scope.recorder.arrived.notified() => {}
+                    () = tokio::time::sleep_until(until) => {}
+                }
+            }
+        }
+    }
+}
+
+/// Does everything that can be done now.
+fn pump(shared: &Arc<Shared>, epoch: u64) -> Next {
+    let mut driver = shared.driver();
+    let mut burst = 0;
+    loop {
+        if driver.epoch != epoch {
+            return Next::Leave;
+        }
+        driver.receive(shared);
+        if !driver.timers.is_empty() {
+            driver.fire_timers(shared, Instant::now());
+        }
+        driver.obey(shared);
+        if driver.ending == Ending::Over {
+            driver.leave(shared);
+            return Next::Leave;
+        }
+        if burst == BURST {
+            driver.flush(shared);
+            return Next::Yield;
+        }
+        if let Some(ready) = driver.next_ready(shared) {
+            burst += 1;
+            let Some((cx, mut work)) = driver.begin_attempt(shared, ready) else {
+                continue;
+            };
+            let Ready { node, attempt, .. } = ready;
+            match shared.plan.nodes[node as usize].definition.execution {
+                Execution::Blocking => {
+                    let kill = attempt::spawn_blocking(shared, node, attempt, work);
+                    driver.goes_on(shared, node, cx, kill);
+                }
+                Execution::Async => {
+                    driver.polling = Some(cx);
+                    drop(driver);
+                    shared.mark_poll();
+                    let polled = attempt::poll_once(&mut work);
+                    shared.mark_poll();
+                    driver = shared.driver();
+                    let mine = driver.epoch == epoch;
+                    let Some(cx) = driver.polling.take_if(|_| mine) else {
+                        // It blocked, and another task drives the run now.
+                        if let Poll::Ready(result) = polled {
+                            let at = Instant::now();
+                            shared.send(Message::Ended {
+                                node,
+                                attempt,
+                                at,
+                                result,
+                            });
+                        } else if let Some(active) = driver.active_attempt(node, attempt) {
+                            active.kill = attempt::spawn(shared, node, attempt, work);
+                        }
+                        return Next::Leave;
+                    };
+                    match polled {
+                        Poll::Ready(result) => {
+                            // The future goes first: what it held is released before the end of
+                            // its attempt is told.
+                            drop(work);
+                            driver.ended(shared, node, cx, Instant::now(), result, None);
+                        }
+                        Poll::Pending => {
+                            let kill = attempt::spawn(shared, node, attempt, work);
+                            driver.goes_on(shared, node, cx, kill);
+                        }
+                    }
+                }
+            }
+            if driver.settling.len() >= BATCH {
+                driver.flush(shared);
+            }
+            continue;
+        }
+        if driver.flush(shared) {
+            continue;
+        }
+        if driver.is_quiet() && driver.ending == Ending::Running {
+            if driver.scheduler.is_finished() || driver.defect.is_some() {
+                driver.close(shared);
+                continue;
+            }
+            if let Some(stall) = driver.scheduler.stalled() {
+                driver.defect = Some(defect(&stall.to_string()));
+                driver.terminate(shared, stall.to_string());
+                continue;
+            }
+        }
+        let until = driver.wait_until(shared);
+        if !driver.appending && !shared.scope.recorder.is_empty() {
+            continue;
+        }
+        return Next::Wait(until);
+    }
+}
+
+/// Notices a first poll that does not come back, and lets another task drive the run. Needs a
+/// runtime with another thread: on a single one nothing runs while a component blocks it.
+pub(super) async fn watch(shared: std::sync::Weak<Shared>) {
+    let mut seen = None;
+    loop {
+        tokio::time::sleep(BLOCKING).await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        let going_on = shared.poll_going_on();
+        if going_on.is_none() || going_on != seen {
+            seen = going_on;
+            continue;
+        }
+        seen = None;
+        let mut driver = shared.driver();
+        if driver.ending == Ending::Over {
+            return;
+        }
+        if shared.poll_going_on() != going_on {
+            continue;
+        }
+        let Some(cx) = driver.polling.take() else {
+            continue;
+        };
+        driver.blocks(&shared, cx);
+        driver.epoch += 1;
+        let epoch = driver.epoch;
+        drop(driver);
+        tokio::spawn(drive(shared, epoch));
+    }
+}

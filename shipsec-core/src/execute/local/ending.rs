@@ -1,0 +1,178 @@
+//! How a run ends: by itself, stopped, killed, or without its store.
+
+use std::sync::Arc;
+
+use super::{
+    driver::{Driver, Ending},
+    shared::Shared,
+};
+use crate::{
+    NodeId,
+    event::{EventKind, Failure, Level, Outputs, Record, StatusPayload, WorkflowStatus},
+    execute::{RunOutcome, executor, node::Upstream},
+    schedule::{NodeIx, RunResult},
+    trace::StoreError,
+};
+
+impl Driver {
+    /// Asks the run to stop, with clean-up.
+    pub(super) fn cancel(&mut self, reason: Option<String>) {
+        if self.ending != Ending::Running || self.scheduler.stopping().is_some() {
+            return;
+        }
+        self.stop.reason = reason;
+        self.scheduler.cancel(&mut self.commands);
+    }
+
+    /// Kills the run.
+    pub(super) fn terminate(&mut self, shared: &Shared, reason: String) {
+        if self.ending != Ending::Running {
+            return;
+        }
+        self.stop.reason.get_or_insert(reason);
+        // What the scheduler said before is void with what it says now, save what has ended.
+        self.obey(shared);
+        self.scheduler.terminate(&mut self.commands);
+        self.ready.clear();
+    }
+
+    /// Clean-up has had its time: what still runs is dropped, and the run keeps its status.
+    pub(super) fn clean_up_is_over(&mut self, shared: &Shared) {
+        self.stop.cut = Some(self.scheduler.result());
+        self.terminate(shared, "clean-up took too long".to_owned());
+    }
+
+    /// Writes the last event.
+    pub(super) fn close(&mut self, shared: &Shared) {
+        self.ending = Ending::Closing;
+        self.timers.clear();
+        shared.scope.recorder.close();
+        let outcome = self.outcome(shared);
+        let mut payload = StatusPayload::new(outcome.status);
+        payload.failure = outcome.failure.clone();
+        if outcome.is_completed() && self.few_sinks() {
+            let id = |node: u32| shared.plan.nodes[node as usize].node.id.clone();
+            let sinks = self
+                .sinks
+                .iter()
+                .map(|(node, outputs)| (id(*node), (**outputs).clone()));
+            payload.outputs = Some(sinks.collect());
+        }
+        let message = match (&payload.failure, &self.stop.reason) {
+            (Some(failure), _) => Some(failure.reason.clone()),
+            (None, reason) => reason.clone(),
+        };
+        let level = if outcome.is_completed() {
+            Level::Info
+        } else {
+            Level::Error
+        };
+        let kind = EventKind::WorkflowStatus(Box::new(payload));
+        let mut record = Record::new(shared.scope.clock.now(), None, 0, 2, kind).with_level(level);
+        record.message = message.map(Into::into);
+        shared.scope.recorder.push(record);
+        self.result = Some(outcome);
+    }
+
+    fn outcome(&self, shared: &Shared) -> RunOutcome {
+        let run = shared.scope.run_id.clone();
+        let result = self.stop.cut.unwrap_or_else(|| self.scheduler.result());
+        if let Some(defect) = &self.defect {
+            let mut outcome = RunOutcome::new(run, WorkflowStatus::Failed);
+            outcome.failure = Some(defect.clone());
+            return outcome;
+        }
+        let status = match result {
+            RunResult::Completed => WorkflowStatus::Completed,
+            RunResult::Failed { .. } => WorkflowStatus::Failed,
+            RunResult::Cancelled if self.stop.timed_out => WorkflowStatus::TimedOut,
+            RunResult::Cancelled => WorkflowStatus::Cancelled,
+            RunResult::Terminated => WorkflowStatus::Terminated,
+        };
+        let mut outcome = RunOutcome::new(run, status);
+        outcome.failure = match result {
+            RunResult::Failed { node } => Some(self.failure_of(shared, node)),
+            _ if status == WorkflowStatus::TimedOut => {
+                let limit = shared.plan.config.timeout_seconds.unwrap_or_default();
+                let reason = format!("the run took longer than its limit of {limit} s");
+                Some(Failure {
+                    reason,
+                    node_id: None,
+                    error: None,
+                })
+            }
+            _ => None,
+        };
+        outcome.outputs = self.sinks(shared).collect();
+        outcome
+    }
+
+    fn failure_of(&self, shared: &Shared, node: NodeIx) -> Failure {
+        let id = shared.plan.nodes[node.0 as usize].node.id.clone();
+        let error = match &self.upstream[node.0 as usize] {
+            Some(Upstream::Failed(error)) => Some((**error).clone()),
+            _ => None,
+        };
+        let why = error.as_ref().map(executor::shown).unwrap_or_default();
+        Failure {
+            reason: format!("node {id} failed: {why}"),
+            node_id: Some(id),
+            error,
+        }
+    }
+
+    /// Outputs of the nodes that nothing depends on.
+    fn sinks<'a>(
+        &'a self,
+        shared: &'a Shared,
+    ) -> impl Iterator<Item = (NodeId, Arc<Outputs>)> + 'a {
+        let sinks = self
+            .upstream
+            .iter()
+            .enumerate()
+            .filter_map(|(index, upstream)| {
+                let index = u32::try_from(index).ok()?;
+                match upstream {
+                    Some(Upstream::Outputs(outputs)) if self.is_sink(index) => {
+                        Some((index, outputs.clone()))
+                    }
+                    _ => None,
+                }
+            });
+        sinks.map(|(index, outputs)| (shared.plan.nodes[index as usize].node.id.clone(), outputs))
+    }
+
+    /// The store is lost: stops everything. What is recorded stays as it is.
+    pub(super) fn give_up(&mut self, shared: &Shared, error: StoreError) {
+        for (_, active) in self.active.drain() {
+            active.kill.kill();
+            active.cx.cancel();
+            active.cx.close();
+        }
+        self.ready.clear();
+        self.timers.clear();
+        shared.scope.recorder.close();
+        let run = shared.scope.run_id.clone();
+        let mut outcome = match self.result.take() {
+            Some(outcome) => outcome,
+            None => RunOutcome::new(run, WorkflowStatus::Failed),
+        };
+        outcome.status = WorkflowStatus::Failed;
+        outcome.failure = Some(Failure {
+            reason: format!("the run's log could not be written: {error}"),
+            node_id: None,
+            error: None,
+        });
+        outcome.unrecorded = Some(error);
+        self.result = Some(outcome);
+        self.ending = Ending::Over;
+    }
+
+    /// Tells those who wait how the run ended.
+    pub(super) fn leave(&mut self, shared: &Shared) {
+        if let Some(outcome) = self.result.take() {
+            self.upstream = Vec::new();
+            shared.outcome.send_replace(Some(Arc::new(outcome)));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What a driver shares with the tasks of its nodes, with its watchdog and with its handles.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::Instant};
+
+use super::driver::Driver;
+use crate::{
+    ComponentError,
+    component::NodeOutput,
+    context::RunScope,
+    event::Outputs,
+    execute::{RunControl, RunOutcome},
+    trace::{StoreError, TraceStore},
+    workflow::Plan,
+};
+
+/// Times that the host sets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    /// How long a node that was asked to stop may take.
+    pub(super) grace: Duration,
+    /// How long clean-up of a run that is being stopped may take.
+    pub(super) clean_up: Duration,
+    /// How long a store may be away.
+    pub(super) patience: Duration,
+}
+
+/// What reaches a driver from outside.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// An attempt ended.
+    Ended {
+        node: u32,
+        attempt: u32,
+        at: Instant,
+        result: Result<NodeOutput, ComponentError>,
+    },
+    /// The large outputs of an attempt are stored, or could not be.
+    Spilled {
+        node: u32,
+        attempt: u32,
+        result: Result<Arc<Outputs>, ComponentError>,
+    },
+    /// The batch in flight is stored, or never will be.
+    Appended(Result<(), StoreError>),
+    /// Somebody asks to stop the run.
+    Cancel(String),
+    /// Somebody kills the run.
+    Terminate(String),
+}
+
+pub(super) struct Shared {
+    pub(super) plan: Arc<Plan>,
+    pub(super) scope: Arc<RunScope>,
+    pub(super) store: Arc<dyn TraceStore>,
+    pub(super) keeps_values: bool,
+    pub(super) settings: Settings,
+    driver: Mutex<Driver>,
+    inbox: Mutex<Vec<Message>>,
+    has_mail: AtomicBool,
+    /// Counts the first polls; odd while one goes on.
+    polls: AtomicU64,
+    pub(super) outcome: watch::Sender<Option<Arc<RunOutcome>>>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("id", &self.scope.run_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(super) fn new(
+        plan: Arc<Plan>,
+        scope: Arc<RunScope>,
+        store: Arc<dyn TraceStore>,
+        settings: Settings,
+        driver: Driver,
+    ) -> Self {
+        let keeps_values = store.capabilities().keeps_values;
+        Self {
+            plan,
+            scope,
+            store,
+            keeps_values,
+            settings,
+            driver: Mutex::new(driver),
+            inbox: Mutex::default(),
+            has_mail: AtomicBool::new(false),
+            polls: AtomicU64::new(0),
+            outcome: watch::Sender::new(None),
+        }
+    }
+
+    pub(super) fn driver(&self) -> MutexGuard<'_, Driver> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn send(&self, message: Message) {
+        self.inbox
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(message);
+        self.has_mail.store(true, Ordering::Release);
+        self.scope.recorder.arrived.notify_one();
+    }
+
+    pub(super) fn receive(&self) -> Vec<Message> {
+        if !self.has_mail.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        self.has_mail.store(false, Ordering::Release);
+        std::mem::take(&mut inbox)
+    }
+
+    /// Marks the beginning and the end of a first poll.
+    pub(super) fn mark_poll(&self) {
+        self.polls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The poll that goes on now, if any.
+    pub(super) fn poll_going_on(&self) -> Option<u64> {
+        Some(self.polls.load(Ordering::Relaxed)).filter(|polls| polls % 2 == 1)
+    }
+}
+
+/// The control that a handle holds: it does not keep the run's memory once the run has ended.
+pub(super) struct Control(pub(super) std::sync::Weak<Shared>);
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control").finish_non_exhaustive()
+    }
+}
+
+impl RunControl for Control {
+    fn cancel(&self, reason: &str) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.send(Message::Cancel(reason.to_owned()));
+        }
+    }
+
+    fn terminate(&self, reason: &str) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.send(Message::Terminate(reason.to_owned()));
+        }
+    }
+}
