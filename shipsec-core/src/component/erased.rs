@@ -12,7 +12,7 @@ use crate::{ComponentError, context::Context, value::Value};
 
 /// The values of a node's ports, in the order of the ports; `None` where a port has no value.
 #[derive(Debug, Clone, Default)]
-pub struct PortValues(SmallVec<[Option<Value>; 2]>);
+pub struct PortValues(SmallVec<[Option<Value>; 3]>);
 
 impl PortValues {
     /// No slots.

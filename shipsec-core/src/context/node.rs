@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     pin::Pin,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     task::Poll,
@@ -26,8 +26,9 @@ use super::{
 };
 use crate::{
     ArtifactId, ComponentError, NodeId, RunId, Secret, SecretName, WorkflowId,
-    event::{EventKind, Level, NodeRef, Record},
+    event::{EventKind, Level, NodeRef, Record, StartedPayload},
     value::FileRef,
+    workflow::PlanNode,
 };
 
 /// What a running component is given: its way to the log, to artifacts and secrets, and the news
@@ -37,8 +38,11 @@ pub struct Context(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) scope: Arc<RunScope>,
-    pub(crate) node: NodeRef,
+    /// Index of the node in the run's plan.
+    pub(crate) index: u32,
     pub(crate) attempt: u32,
+    /// Index of the node whose outcome satisfied the join; `u32::MAX` for none.
+    triggered_by: u32,
     /// Counts this attempt's events; only written under the recorder's lock.
     pub(crate) counter: AtomicU32,
     pub(crate) started: Instant,
@@ -50,13 +54,13 @@ pub(crate) struct Inner {
     ended: AtomicBool,
     /// Log lines that were left out since the last event that counted them.
     pub(crate) omitted: AtomicU32,
-    pub(crate) progress: Mutex<Coalesced>,
     rest: OnceLock<Box<Rest>>,
 }
 
 /// What few components use.
 #[derive(Default)]
 struct Rest {
+    progress: Mutex<Coalesced>,
     temp_dir: OnceLock<tempfile::TempDir>,
     artifacts: AtomicU32,
     tasks: Mutex<Vec<tokio::task::AbortHandle>>,
@@ -65,15 +69,17 @@ struct Rest {
 impl Context {
     pub(crate) fn new(
         scope: Arc<RunScope>,
-        node: NodeRef,
+        index: u32,
         attempt: u32,
+        triggered_by: Option<u32>,
         started: Instant,
         timeout: Option<Duration>,
     ) -> Self {
         Self(Arc::new(Inner {
             scope,
-            node,
+            index,
             attempt,
+            triggered_by: triggered_by.unwrap_or(u32::MAX),
             counter: AtomicU32::new(0),
             started,
             deadline: timeout.and_then(|limit| started.checked_add(limit)),
@@ -81,13 +87,37 @@ impl Context {
             beat: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             omitted: AtomicU32::new(0),
-            progress: Mutex::default(),
             rest: OnceLock::new(),
         }))
     }
 
     pub(crate) fn scope(&self) -> &RunScope {
         &self.0.scope
+    }
+
+    fn plan_node(&self) -> &PlanNode {
+        &self.0.scope.plan.nodes[self.0.index as usize]
+    }
+
+    fn node(&self) -> &NodeRef {
+        &self.plan_node().node
+    }
+
+    /// The payload of the attempt's first event.
+    pub(crate) fn start_payload(&self) -> StartedPayload {
+        let node = self.plan_node();
+        let by = self.0.scope.plan.nodes.get(self.0.triggered_by as usize);
+        StartedPayload {
+            component: node.component.clone(),
+            triggered_by: by.map(|by| by.node.id.clone()),
+            join_strategy: node.join,
+        }
+    }
+
+    /// Its progress, where it has told any.
+    fn told_progress(&self) -> Option<MutexGuard<'_, Coalesced>> {
+        let rest = self.0.rest.get()?;
+        Some(rest.progress.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn rest(&self) -> &Rest {
@@ -101,12 +131,12 @@ impl Context {
 
     /// The workflow.
     pub fn workflow_id(&self) -> &WorkflowId {
-        &self.0.scope.workflow_id
+        self.0.scope.plan.workflow_id()
     }
 
     /// The node.
     pub fn node_id(&self) -> &NodeId {
-        &self.0.node.id
+        &self.node().id
     }
 
     /// Which attempt this is, from 1.
@@ -164,7 +194,7 @@ impl Context {
         let now = Instant::now();
         self.beat_at(now);
         let mut held = self
-            .0
+            .rest()
             .progress
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -188,11 +218,9 @@ impl Context {
 
     /// Sends the progress that was held back, if any.
     pub(crate) fn release_progress(&self, now: Instant) {
-        let mut held = self
-            .0
-            .progress
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let Some(mut held) = self.told_progress() else {
+            return;
+        };
         if let Some(progress) = held.held.take() {
             held.sent = Some(now);
             drop(held);
@@ -202,11 +230,7 @@ impl Context {
 
     /// When progress that is held back may be sent.
     pub(crate) fn progress_due(&self) -> Option<Instant> {
-        let held = self
-            .0
-            .progress
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let held = self.told_progress()?;
         held.held.as_ref()?;
         held.sent.map(|sent| sent + PROGRESS_INTERVAL)
     }
@@ -296,7 +320,7 @@ impl Context {
 
     pub(crate) fn next_artifact_id(&self) -> ArtifactId {
         let n = self.rest().artifacts.fetch_add(1, Ordering::Relaxed) + 1;
-        format!("{}/{}/{n}", self.0.node.id, self.0.attempt).into()
+        format!("{}/{}/{n}", self.node().id, self.0.attempt).into()
     }
 
     /// Reads the bytes of a file reference as a stream.
@@ -465,7 +489,7 @@ impl Context {
         let counter = self.0.counter.fetch_add(1, Ordering::Relaxed) + 1;
         let mut record = Record::new(
             self.0.scope.clock.at(at),
-            Some(self.0.node.clone()),
+            Some(self.node().clone()),
             self.0.attempt,
             counter,
             kind,
@@ -486,7 +510,7 @@ impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("run", &self.0.scope.run_id)
-            .field("node", &self.0.node)
+            .field("node", self.node())
             .field("attempt", &self.0.attempt)
             .finish_non_exhaustive()
     }

@@ -9,10 +9,11 @@ use tokio::time::Instant;
 
 use super::SecretSource;
 use crate::{
-    RunId, WorkflowId,
+    RunId,
     event::Timestamp,
     storage::ArtifactStore,
     trace::{Masker, Recorder},
+    workflow::Plan,
 };
 
 /// The time of a run: the wall clock at its start, carried on by the monotonic one, so that it
@@ -45,7 +46,7 @@ impl Clock {
 #[derive(Debug)]
 pub(crate) struct RunScope {
     pub(crate) run_id: RunId,
-    pub(crate) workflow_id: WorkflowId,
+    pub(crate) plan: Arc<Plan>,
     pub(crate) clock: Clock,
     pub(crate) recorder: Recorder,
     pub(crate) masker: Arc<Masker>,

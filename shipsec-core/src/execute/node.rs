@@ -309,8 +309,8 @@ fn check_ports(ports: &[PortSpec], values: &mut PortValues) -> Result<(), Compon
 pub(crate) struct Finished {
     /// For those that depend on the node: typed values.
     pub(crate) outputs: Arc<Outputs>,
-    /// For the log: the same, or masked where secrets are known.
-    pub(crate) recorded: Arc<Outputs>,
+    /// For the log, where it differs: secrets masked, large values as references.
+    pub(crate) masked: Option<Arc<Outputs>>,
     /// Ids of the active ports of a node that branches.
     pub(crate) active_ports: Option<Box<[PortId]>>,
     /// Which ports are active.
@@ -350,14 +350,10 @@ pub(crate) fn finish(
         ),
     };
     let outputs = Arc::new(Outputs::new(node.output_ids.clone(), values));
-    let recorded = if has_secrets || !masker.is_idle() {
-        masked(ports, &outputs, masker)
-    } else {
-        outputs.clone()
-    };
+    let masked = (has_secrets || !masker.is_idle()).then(|| masked(ports, &outputs, masker));
     Ok(Finished {
         outputs,
-        recorded,
+        masked,
         active_ports,
         active,
     })
@@ -404,10 +400,15 @@ fn masked(ports: &[PortSpec], outputs: &Arc<Outputs>, masker: &Masker) -> Arc<Ou
 }
 
 impl Finished {
+    /// The outputs as the log holds them.
+    pub(crate) fn recorded(&self) -> &Arc<Outputs> {
+        self.masked.as_ref().unwrap_or(&self.outputs)
+    }
+
     /// The payload of `NODE_COMPLETED`.
     pub(crate) fn payload(&self, duration_ms: f64) -> EventKind {
         EventKind::NodeCompleted(CompletedPayload {
-            outputs: self.recorded.clone(),
+            outputs: self.recorded().clone(),
             active_ports: self.active_ports.clone(),
             duration_ms,
         })

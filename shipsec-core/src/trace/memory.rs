@@ -1,15 +1,14 @@
 //! Logs in memory: for tests, and for hosts that keep nothing.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
-};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use hashbrown::HashMap as FastMap;
 use tokio::sync::Notify;
 
-use super::{AppendError, Appended, Capabilities, RunFilter, RunSummary, StoreError, TraceStore};
+use super::{
+    AppendError, Appended, Capabilities, RunFilter, RunSummary, StoreError, TraceStore, WriteNow,
+};
 use crate::{
     NodeId, RunId,
     event::{Event, EventKind, NodeRef, Record, WorkflowStatus},
@@ -32,19 +31,44 @@ struct Run {
 
 #[derive(Debug, Default)]
 struct Log {
-    /// Batches as they came: an append moves its vector in and copies nothing. Each is with the
-    /// sequence number before its first record.
-    batches: Vec<(u64, Vec<Record>)>,
+    /// Records in the order of their sequence, in chunks that never move.
+    chunks: Vec<Vec<Record>>,
     last: u64,
     producers: Producers,
+}
+
+/// Records per chunk of a log.
+const CHUNK: usize = 512;
+
+impl Log {
+    fn push(&mut self, record: Record) {
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            // A short log does not pay for a whole chunk; a long one never moves a record.
+            let room = if self.chunks.is_empty() { 8 } else { CHUNK };
+            self.chunks.push(Vec::with_capacity(room));
+        }
+        if let Some(chunk) = self.chunks.last_mut() {
+            chunk.push(record);
+            self.last += 1;
+        }
+    }
+
+    /// The records after a sequence number, with theirs.
+    fn after(&self, after: u64) -> impl Iterator<Item = (u64, &Record)> {
+        let skip = usize::try_from(after).unwrap_or(usize::MAX);
+        let chunks = self.chunks.get(skip / CHUNK..).unwrap_or_default();
+        let first = (skip / CHUNK * CHUNK) as u64 + 1;
+        (first..).zip(chunks.iter().flatten()).skip(skip % CHUNK)
+    }
 }
 
 /// The highest counter that each producer has stored, found by the plan's index where the record
 /// has it, so that the common case neither hashes nor compares text.
 #[derive(Debug, Default)]
 struct Producers {
+    run: Counters,
     by_hint: Vec<Option<Producer>>,
-    others: HashMap<(Option<NodeId>, u32), Counters>,
+    others: FastMap<(NodeId, u32), Counters>,
 }
 
 #[derive(Debug)]
@@ -82,10 +106,10 @@ impl Producers {
         {
             return known;
         }
-        let key = (
-            record.node.as_ref().map(|node| node.id.clone()),
-            record.attempt,
-        );
+        let Some(node) = &record.node else {
+            return self.run.insert(record.counter);
+        };
+        let key = (node.id.clone(), record.attempt);
         self.others.entry(key).or_default().insert(record.counter)
     }
 
@@ -101,7 +125,7 @@ impl Producers {
         let slot = &mut self.by_hint[hint];
         match slot {
             None if record.counter == 1 => {
-                let key = (Some(node.id.clone()), record.attempt);
+                let key = (node.id.clone(), record.attempt);
                 if !self.others.is_empty() && self.others.contains_key(&key) {
                     return None;
                 }
@@ -128,7 +152,7 @@ impl Producers {
                     && record.attempt > known.attempt
                     && record.counter == 1 =>
             {
-                let key = (Some(node.id.clone()), record.attempt);
+                let key = (node.id.clone(), record.attempt);
                 if self.others.contains_key(&key) {
                     return None;
                 }
@@ -151,8 +175,7 @@ impl Producers {
                 highest: known.highest,
                 ..Counters::default()
             };
-            self.others
-                .insert((Some(known.node), known.attempt), counters);
+            self.others.insert((known.node, known.attempt), counters);
         }
     }
 }
@@ -192,47 +215,35 @@ impl Run {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn append(&self, mut records: Vec<Record>) -> Appended {
+    fn append(&self, records: &mut Vec<Record>) -> Appended {
         let mut log = self.log();
-        let offered = records.len();
-        // `retain` leaves a batch without duplicates where it is.
-        records.retain(|record| log.producers.insert(record));
-        let stored = records.len();
-        if stored > 0 {
-            let before = log.last;
-            log.last += stored as u64;
-            log.batches.push((before, records));
+        let (offered, before) = (records.len(), log.last);
+        for record in records.drain(..) {
+            if log.producers.insert(&record) {
+                log.push(record);
+            }
         }
         let last = log.last;
         drop(log);
         self.grown.notify_waiters();
+        let stored = usize::try_from(last - before).unwrap_or(offered);
         Appended::new(last, stored, offered - stored)
     }
 
     fn read(&self, after: u64, limit: usize) -> Vec<Event> {
         let log = self.log();
-        let first = log
-            .batches
-            .partition_point(|(before, batch)| before + batch.len() as u64 <= after);
         let event = |(sequence, record): (u64, &Record)| Event {
             run_id: self.id.clone(),
             sequence,
             record: record.clone(),
         };
-        log.batches[first..]
-            .iter()
-            .flat_map(|(before, batch)| (before + 1..).zip(batch))
-            .filter(|(sequence, _)| *sequence > after)
-            .take(limit)
-            .map(event)
-            .collect()
+        log.after(after).take(limit).map(event).collect()
     }
 
     fn summary(&self) -> Option<RunSummary> {
         let log = self.log();
-        let mut records = log.batches.iter().flat_map(|(_, batch)| batch);
-        let first = records.next()?;
-        let last = log.batches.last()?.1.last()?;
+        let first = log.chunks.first()?.first()?;
+        let last = log.chunks.last()?.last()?;
         let mut summary = RunSummary::new(self.id.clone(), WorkflowStatus::Stale, first.timestamp);
         summary.updated_at = last.timestamp;
         summary.last_sequence = log.last;
@@ -243,15 +254,18 @@ impl Run {
             EventKind::WorkflowStatus(payload) => Some(payload.status),
             _ => None,
         };
-        let newest = log
-            .batches
-            .iter()
-            .rev()
-            .flat_map(|(_, batch)| batch.iter().rev());
-        if let Some(status) = newest.into_iter().find_map(status) {
+        if let Some(status) = log.chunks.iter().flatten().rev().find_map(status) {
             summary.status = status;
         }
         Some(summary)
+    }
+}
+
+struct Writer(Arc<Run>);
+
+impl WriteNow for Writer {
+    fn append_now(&self, records: &mut Vec<Record>) -> Appended {
+        self.0.append(records)
     }
 }
 
@@ -262,11 +276,12 @@ impl TraceStore for MemoryStore {
     }
 
     async fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, AppendError> {
-        Ok(self.run_or_new(run).append(records))
+        let mut records = records;
+        Ok(self.run_or_new(run).append(&mut records))
     }
 
-    fn append_now(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, Vec<Record>> {
-        Ok(self.run_or_new(run).append(records))
+    fn writer_now(&self, run: &RunId) -> Option<Box<dyn WriteNow>> {
+        Some(Box::new(Writer(self.run_or_new(run))))
     }
 
     async fn read(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {

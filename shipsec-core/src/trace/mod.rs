@@ -11,6 +11,6 @@ pub use memory::MemoryStore;
 pub(crate) use recorder::Recorder;
 pub use store::{
     AppendError, Appended, Capabilities, RunFilter, RunSummary, StoreError, StoreErrorKind,
-    TraceStore,
+    TraceStore, WriteNow,
 };
 pub use tail::{EventStream, TraceStoreExt};

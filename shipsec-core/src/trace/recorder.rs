@@ -75,6 +75,7 @@ impl Recorder {
             cx.0.omitted.fetch_add(1, Ordering::Relaxed);
             return;
         }
+        Self::announce(&mut buffer, cx);
         Self::count_omitted(&mut buffer, cx);
         buffer.observations += 1;
         let record = cx.record(level, message, kind);
@@ -96,16 +97,27 @@ impl Recorder {
         if buffer.closed || cx.has_ended() {
             return;
         }
+        Self::announce(&mut buffer, cx);
         let record = cx.record(level, message, kind);
         buffer.records.push(record);
         drop(buffer);
         self.wake();
     }
 
-    /// The first fact of an attempt, from the driver.
-    pub(crate) fn start(&self, cx: &Context, kind: EventKind) {
-        let record = cx.record_at(cx.0.started, Level::Info, None, kind);
-        self.buffer().records.push(record);
+    /// The first fact of an attempt that goes on beyond its first poll, from the driver, unless an
+    /// event of the attempt has brought it along already.
+    pub(crate) fn start(&self, cx: &Context) {
+        Self::announce(&mut self.buffer(), cx);
+    }
+
+    /// Puts the first fact of an attempt before whatever comes next of it. An attempt that is over
+    /// with its first poll so needs the buffer once.
+    fn announce(buffer: &mut Buffer, cx: &Context) {
+        if cx.0.counter.load(Ordering::Relaxed) == 0 {
+            let kind = EventKind::NodeStarted(cx.start_payload());
+            let record = cx.record_at(cx.0.started, Level::Info, None, kind);
+            buffer.records.push(record);
+        }
     }
 
     /// The last fact of an attempt, from the driver: with it the attempt has ended.
@@ -120,6 +132,7 @@ impl Recorder {
         let (message, kind) = self.masked(message, kind);
         cx.release_progress(now);
         let mut buffer = self.buffer();
+        Self::announce(&mut buffer, cx);
         Self::count_omitted(&mut buffer, cx);
         cx.set_ended();
         let record = cx.record_at(now, level, message, kind);
@@ -196,10 +209,11 @@ impl Recorder {
     }
 
     fn count_omitted(buffer: &mut Buffer, cx: &Context) {
-        let omitted = cx.0.omitted.swap(0, Ordering::Relaxed);
+        let omitted = cx.0.omitted.load(Ordering::Relaxed);
         if omitted == 0 {
             return;
         }
+        cx.0.omitted.store(0, Ordering::Relaxed);
         let mut payload = LogPayload::default();
         payload.fields.insert("omitted".into(), omitted.into());
         let message =

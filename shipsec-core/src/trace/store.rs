@@ -47,15 +47,11 @@ pub trait TraceStore: fmt::Debug + Send + Sync + 'static {
     /// [`AppendError`], with the records.
     async fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, AppendError>;
 
-    /// Appends records at once, for a store that never has to wait; gives them back otherwise,
-    /// and the caller goes on with [`append`](Self::append).
-    ///
-    /// # Errors
-    ///
-    /// The records, where the store may have to wait.
-    fn append_now(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, Vec<Record>> {
+    /// A writer that appends to one run without waiting, for a store that never has to wait;
+    /// `None` otherwise, and the caller goes on with [`append`](Self::append).
+    fn writer_now(&self, run: &RunId) -> Option<Box<dyn WriteNow>> {
         let _ = run;
-        Err(records)
+        None
     }
 
     /// The events of a run after sequence number `after`, at most `limit`.
@@ -78,6 +74,12 @@ pub trait TraceStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`StoreError`] when the store cannot be read.
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, StoreError>;
+}
+
+/// Appends to one run without waiting. The clauses of [`TraceStore::append`] hold.
+pub trait WriteNow: Send + Sync {
+    /// Takes the records out of the vector and appends them.
+    fn append_now(&self, records: &mut Vec<Record>) -> Appended;
 }
 
 /// What a store does beyond the contract.

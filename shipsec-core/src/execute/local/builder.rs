@@ -167,7 +167,7 @@ impl Executor for LocalExecutor {
         let inputs = Arc::new(inputs);
         let scope = Arc::new(RunScope {
             run_id: run_id.clone(),
-            workflow_id: plan.workflow_id().clone(),
+            plan: plan.clone(),
             clock: Clock::starting_at(self.0.clock.unwrap_or_else(Timestamp::now)),
             recorder: Recorder::new(masker.clone()),
             masker,

@@ -79,7 +79,8 @@ pub(super) struct Settled {
 pub(super) enum How {
     Succeeded {
         outputs: Arc<Outputs>,
-        recorded: Arc<Outputs>,
+        /// As recorded, where that differs.
+        masked: Option<Arc<Outputs>>,
         active: ActivePorts,
     },
     Failed(Arc<ErrorPayload>),
@@ -117,6 +118,8 @@ pub(super) struct Driver {
     pub(super) settling: Vec<Settled>,
     in_flight: Vec<Settled>,
     appending: bool,
+    /// Records on their way into the store; kept for what it can hold.
+    batch: Vec<Record>,
     pub(super) stop: Stop,
     pub(super) defect: Option<Failure>,
     /// Outputs, as recorded, of the nodes that nothing depends on.
@@ -165,6 +168,7 @@ impl Driver {
             settling: Vec::new(),
             in_flight: Vec::new(),
             appending: false,
+            batch: Vec::new(),
             stop: Stop::default(),
             defect: None,
             sinks: HashMap::new(),
@@ -219,20 +223,20 @@ impl Driver {
         if self.appending {
             return false;
         }
-        let mut records = Vec::new();
-        shared.scope.recorder.take(&mut records);
-        if records.is_empty() {
+        shared.scope.recorder.take(&mut self.batch);
+        if self.batch.is_empty() {
             return false;
         }
         std::mem::swap(&mut self.in_flight, &mut self.settling);
-        match shared.store.append_now(&shared.scope.run_id, records) {
-            Ok(_) => {
+        match &shared.writer {
+            Some(writer) => {
+                writer.append_now(&mut self.batch);
                 self.settle();
                 true
             }
-            Err(records) => {
+            None => {
                 self.appending = true;
-                store::append(shared, records);
+                store::append(shared, std::mem::take(&mut self.batch));
                 false
             }
         }
@@ -254,11 +258,12 @@ impl Driver {
             let outcome = match how {
                 How::Succeeded {
                     outputs,
-                    recorded,
+                    masked,
                     active,
                 } => {
                     if self.sinks.len() <= SINKS && self.is_sink(node) {
-                        self.sinks.insert(node, recorded);
+                        self.sinks
+                            .insert(node, masked.unwrap_or_else(|| outputs.clone()));
                     }
                     self.upstream[index] = Some(Upstream::Outputs(outputs));
                     let active = match active {
@@ -380,7 +385,6 @@ fn pump(shared: &Arc<Shared>, epoch: u64) -> Next {
                     drop(driver);
                     shared.mark_poll();
                     let polled = attempt::poll_once(&mut work);
-                    shared.mark_poll();
                     driver = shared.driver();
                     let mine = driver.epoch == epoch;
                     let Some(cx) = driver.polling.take_if(|_| mine) else {
@@ -448,20 +452,16 @@ pub(super) async fn watch(shared: std::sync::Weak<Shared>) {
         let Some(shared) = shared.upgrade() else {
             return;
         };
-        let going_on = shared.poll_going_on();
-        if going_on.is_none() || going_on != seen {
-            seen = going_on;
+        let polls = shared.polls();
+        if seen.replace(polls) != Some(polls) {
             continue;
         }
-        seen = None;
         let mut driver = shared.driver();
         if driver.ending == Ending::Over {
             return;
         }
-        if shared.poll_going_on() != going_on {
-            continue;
-        }
-        let Some(cx) = driver.polling.take() else {
+        // None where the driver waits for news, which is well.
+        let Some(cx) = driver.polling.take_if(|_| shared.polls() == polls) else {
             continue;
         };
         driver.blocks(&shared, cx);

@@ -20,7 +20,7 @@ use crate::{
     context::Context,
     event::{
         CancelledPayload, ErrorPayload, EventKind, FailedPayload, Level, Outputs, Record,
-        SkipReason, SkippedPayload, StartedPayload,
+        SkipReason, SkippedPayload,
     },
     execute::{
         executor,
@@ -32,8 +32,8 @@ use crate::{
 
 fn millis(from: Instant, to: Instant) -> f64 {
     // Whole microseconds are what the clock's readings are worth.
-    let micros = to.saturating_duration_since(from).as_micros();
-    u32::try_from(micros).map_or(micros as f64, f64::from) / 1000.0
+    let micros = to.saturating_duration_since(from).as_nanos() / 1000;
+    u64::try_from(micros).unwrap_or(u64::MAX) as f64 / 1000.0
 }
 
 impl Driver {
@@ -172,23 +172,12 @@ impl Driver {
         let now = Instant::now();
         let cx = Context::new(
             shared.scope.clone(),
-            node.node.clone(),
+            ready.node,
             ready.attempt,
+            ready.triggered_by,
             now,
             node.timeout,
         );
-        let triggered_by = ready
-            .triggered_by
-            .map(|node| shared.plan.nodes[node as usize].node.id.clone());
-        let payload = StartedPayload {
-            component: node.component.clone(),
-            triggered_by,
-            join_strategy: node.join,
-        };
-        shared
-            .scope
-            .recorder
-            .start(&cx, EventKind::NodeStarted(payload));
         self.phases[index] = Phase::Active;
         let upstream = &self.upstream;
         let upstream = |source: NodeIx| upstream[source.0 as usize].as_ref();
@@ -210,6 +199,7 @@ impl Driver {
     /// An attempt that is not done at its first poll.
     pub(super) fn goes_on(&mut self, shared: &Shared, node: u32, cx: Context, kill: Kill) {
         let attempt = cx.attempt();
+        shared.scope.recorder.start(&cx);
         if let Some(deadline) = cx.deadline() {
             self.timers.push(deadline, Timer::Timeout { node, attempt });
         }
@@ -235,9 +225,7 @@ impl Driver {
             "this component blocks an async thread: it computes or waits where it should await; \
              declare it `execution = blocking`",
         );
-        if let Some(index) = cx.0.node.hint().and_then(|hint| u32::try_from(hint).ok()) {
-            self.goes_on(shared, index, cx, Kill::Nothing);
-        }
+        self.goes_on(shared, cx.0.index, cx, Kill::Nothing);
     }
 
     pub(super) fn active_attempt(&mut self, node: u32, attempt: u32) -> Option<&mut Active> {
@@ -363,7 +351,7 @@ impl Driver {
         match finished {
             Ok(finished) => {
                 if !shared.keeps_values {
-                    let large = spill::large_ports(&finished.recorded);
+                    let large = spill::large_ports(finished.recorded());
                     if !large.is_empty() {
                         self.spill(shared, node, cx, at, finished, large);
                         return;
@@ -384,7 +372,7 @@ impl Driver {
         finished: Finished,
         large: Vec<usize>,
     ) {
-        let (attempt, outputs) = (cx.attempt(), finished.recorded.clone());
+        let (attempt, outputs) = (cx.attempt(), finished.recorded().clone());
         let task = shared.clone();
         let storing = tokio::spawn(async move {
             let result = spill::spill(&outputs, &large, &task.scope.artifacts).await;
@@ -428,7 +416,7 @@ impl Driver {
         };
         match result {
             Ok(recorded) => {
-                finished.recorded = recorded;
+                finished.masked = Some(recorded);
                 self.completed(shared, node, &cx, at, finished);
             }
             Err(error) => self.failed(shared, node, &cx, at, &error),
@@ -448,7 +436,7 @@ impl Driver {
         cx.close();
         let Finished {
             outputs,
-            recorded,
+            masked,
             active,
             ..
         } = finished;
@@ -457,7 +445,7 @@ impl Driver {
             node,
             How::Succeeded {
                 outputs,
-                recorded,
+                masked,
                 active,
             },
         );

@@ -18,7 +18,7 @@ use crate::{
     context::RunScope,
     event::Outputs,
     execute::{RunControl, RunOutcome},
-    trace::{StoreError, TraceStore},
+    trace::{StoreError, TraceStore, WriteNow},
     workflow::Plan,
 };
 
@@ -61,12 +61,13 @@ pub(super) struct Shared {
     pub(super) plan: Arc<Plan>,
     pub(super) scope: Arc<RunScope>,
     pub(super) store: Arc<dyn TraceStore>,
+    pub(super) writer: Option<Box<dyn WriteNow>>,
     pub(super) keeps_values: bool,
     pub(super) settings: Settings,
     driver: Mutex<Driver>,
     inbox: Mutex<Vec<Message>>,
     has_mail: AtomicBool,
-    /// Counts the first polls; odd while one goes on.
+    /// Counts the first polls that have begun.
     polls: AtomicU64,
     pub(super) outcome: watch::Sender<Option<Arc<RunOutcome>>>,
 }
@@ -88,10 +89,12 @@ impl Shared {
         driver: Driver,
     ) -> Self {
         let keeps_values = store.capabilities().keeps_values;
+        let writer = store.writer_now(&scope.run_id);
         Self {
             plan,
             scope,
             store,
+            writer,
             keeps_values,
             settings,
             driver: Mutex::new(driver),
@@ -124,14 +127,15 @@ impl Shared {
         std::mem::take(&mut inbox)
     }
 
-    /// Marks the beginning and the end of a first poll.
+    /// Marks the beginning of a first poll.
     pub(super) fn mark_poll(&self) {
-        self.polls.fetch_add(1, Ordering::Relaxed);
+        // Only the task that drives the run does so, one at a time: it need not be one step.
+        self.polls.store(self.polls() + 1, Ordering::Relaxed);
     }
 
-    /// The poll that goes on now, if any.
-    pub(super) fn poll_going_on(&self) -> Option<u64> {
-        Some(self.polls.load(Ordering::Relaxed)).filter(|polls| polls % 2 == 1)
+    /// How many first polls have begun.
+    pub(super) fn polls(&self) -> u64 {
+        self.polls.load(Ordering::Relaxed)
     }
 }
 
