@@ -140,6 +140,11 @@ pub trait BoundNode: Send + Sync {
     /// Output ports of this node.
     fn outputs(&self) -> &Arc<[PortSpec]>;
 
+    /// What a run is given, where this node is the entry point.
+    fn runtime_inputs(&self) -> Option<&[crate::workflow::RuntimeInput]> {
+        None
+    }
+
     /// Does the work of one attempt. `inputs` has a slot for each input port. The future owns all
     /// that it needs, so that an executor can move it to another task.
     fn run(

@@ -286,6 +286,13 @@ impl PortSpec {
         }
     }
 
+    /// Whether the schema has limits that the Rust type does not have by itself.
+    pub(crate) fn has_limits(&self) -> bool {
+        self.check
+            .get_or_init(|| Check::new(&self.schema))
+            .beyond_type
+    }
+
     /// Checks a value against the port's schema. A value of the port's own Rust type is checked
     /// only where the schema has limits that the type does not have.
     ///

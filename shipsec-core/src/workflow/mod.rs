@@ -1,14 +1,18 @@
 //! Workflows: what people write, what the compiler makes of it, what executors run.
 
+mod compile;
 mod definition;
+mod diagnostic;
+mod entrypoint;
 mod graph;
-mod inputs;
 mod plan;
 
+pub use compile::{Compiled, compile};
 pub use definition::{
     ActionDefinition, Definition, EdgeDefinition, FailurePolicy, InputMapping, NodeMetadata,
     RuntimeInput, WorkflowConfig,
 };
+pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
+pub use entrypoint::{ENTRYPOINT, EntryPoint, check_inputs};
 pub use graph::{EdgeKind, Graph, GraphEdge, GraphNode, NodeConfig, NodeData, Position, Viewport};
-pub use inputs::check_inputs;
 pub use plan::{Mapping, Plan, PlanNode};

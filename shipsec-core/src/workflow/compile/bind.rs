@@ -1,0 +1,372 @@
+//! Nodes one by one: component, parameters, join, limits, values set by hand.
+
+use std::{sync::Arc, time::Duration};
+
+use hashbrown::HashMap;
+use serde_json::Value as Json;
+
+use super::super::{Code, Diagnostics, GraphNode, WorkflowConfig, diagnostic::quoted};
+use crate::{
+    PortId,
+    component::{BoundNode, DynComponent, PortSpec, PortType, Registry},
+    event::{ComponentRef, JoinStrategy},
+    execute::{RetryPolicy, RetrySettings},
+    value::{Value, coerce},
+};
+
+/// What a node is, once its component is known.
+pub(super) struct Bound {
+    pub(super) component: Arc<dyn DynComponent>,
+    pub(super) node: Arc<dyn BoundNode>,
+    pub(super) reference: Arc<ComponentRef>,
+    pub(super) output_ids: Arc<[PortId]>,
+    pub(super) join: JoinStrategy,
+    pub(super) retry: Arc<RetryPolicy>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) heartbeat_timeout: Option<Duration>,
+    pub(super) overrides: Box<[(u16, Value)]>,
+    pub(super) secret_params: Option<Box<Json>>,
+}
+
+/// What nodes of one component share.
+struct Known {
+    component: Arc<dyn DynComponent>,
+    reference: Arc<ComponentRef>,
+    retry: Arc<RetryPolicy>,
+    /// Without parameters.
+    plain: Option<(Arc<dyn BoundNode>, Arc<[PortId]>)>,
+}
+
+pub(super) fn bind(
+    nodes: &[(usize, &GraphNode)],
+    registry: &Registry,
+    found: &mut Diagnostics,
+) -> Vec<Option<Bound>> {
+    let mut known: HashMap<(&str, Option<&str>), Known> = HashMap::new();
+    nodes
+        .iter()
+        .map(|(place, node)| bind_one(*place, node, registry, &mut known, found))
+        .collect()
+}
+
+fn bind_one<'a>(
+    place: usize,
+    node: &'a GraphNode,
+    registry: &Registry,
+    known: &mut HashMap<(&'a str, Option<&'a str>), Known>,
+    found: &mut Diagnostics,
+) -> Option<Bound> {
+    let config = &node.data.config;
+    let at = |rest: &str| format!("/nodes/{place}/data/config{rest}");
+    let join = match config.join_strategy.as_deref().map(str::parse) {
+        None => JoinStrategy::All,
+        Some(Ok(join)) => join,
+        Some(Err(_)) => {
+            let given = config.join_strategy.as_deref().unwrap_or_default();
+            let message = format!("{} is no join strategy", quoted(given));
+            let suggestion = Some("use all, any, first, quorum:<n> or settled".to_owned());
+            found.error(Code::InvalidJoin, at("/joinStrategy"), message, suggestion);
+            JoinStrategy::All
+        }
+    };
+    let timeout = seconds(config.timeout_seconds, || at("/timeoutSeconds"), found);
+    if config.max_concurrency == Some(0) {
+        positive(&at("/maxConcurrency"), found);
+    }
+    if let Some(retry) = &config.retry {
+        check_retry(retry, &at("/retry"), found);
+    }
+    let key = (node.component.as_str(), node.version.as_deref());
+    if !known.contains_key(&key) {
+        let Some(component) = registry.get(key.0, key.1) else {
+            unknown_component(place, node, registry, found);
+            return None;
+        };
+        let definition = component.definition();
+        let reference = Arc::new(ComponentRef {
+            component_id: definition.id.clone(),
+            component_version: definition.version.clone(),
+        });
+        let retry = Arc::new(RetryPolicy::layered([&definition.retry]));
+        known.insert(
+            key,
+            Known {
+                component: component.clone(),
+                reference,
+                retry,
+                plain: None,
+            },
+        );
+    }
+    let shared = known.get_mut(&key)?;
+    let definition = shared.component.definition().clone();
+    let (bound, output_ids) = if config.params.is_empty()
+        && let Some((bound, ids)) = &shared.plain
+    {
+        (bound.clone(), ids.clone())
+    } else {
+        let params = Json::Object(config.params.clone());
+        match shared.component.bind(&params) {
+            Ok(bound) => {
+                let ids: Arc<[PortId]> =
+                    bound.outputs().iter().map(|port| port.id.clone()).collect();
+                if config.params.is_empty() {
+                    shared.plain = Some((bound.clone(), ids.clone()));
+                }
+                (bound, ids)
+            }
+            Err(issues) => {
+                for issue in issues {
+                    let path = at(&format!("/params{}", issue.pointer));
+                    let code = if issue.message.contains("secretRef") {
+                        Code::LiteralSecret
+                    } else {
+                        Code::InvalidParameter
+                    };
+                    let names: Vec<_> = definition.params.iter().map(|p| &*p.id).collect();
+                    let suggestion =
+                        format!("parameters of {}: {}", definition.id, names.join(", "));
+                    found.error(code, path, issue.message, Some(suggestion));
+                }
+                return None;
+            }
+        }
+    };
+    let overrides = overrides(place, node, bound.inputs(), found);
+    let retry = match &config.retry {
+        None => shared.retry.clone(),
+        Some(retry) => Arc::new(RetryPolicy::layered([&definition.retry, retry])),
+    };
+    let from_seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
+    let has_secrets = config.params.values().any(refers_to_secret);
+    Some(Bound {
+        component: shared.component.clone(),
+        node: bound,
+        reference: shared.reference.clone(),
+        output_ids,
+        join,
+        retry,
+        timeout: timeout.or(definition.timeout_seconds.and_then(from_seconds)),
+        heartbeat_timeout: definition.heartbeat_timeout_seconds.and_then(from_seconds),
+        overrides,
+        secret_params: has_secrets.then(|| Box::new(Json::Object(config.params.clone()))),
+    })
+}
+
+fn unknown_component(place: usize, node: &GraphNode, registry: &Registry, found: &mut Diagnostics) {
+    let id = node.component.as_str();
+    if registry.get(id, None).is_some() {
+        let versions: Vec<String> = registry
+            .definitions()
+            .filter(|definition| definition.id == id)
+            .map(|definition| definition.version.to_string())
+            .collect();
+        let version = quoted(node.version.as_deref().unwrap_or_default());
+        let message = format!("component {} has no version {version}", quoted(id));
+        let suggestion = Some(format!("registered versions: {}", versions.join(", ")));
+        found.error(
+            Code::UnknownComponent,
+            format!("/nodes/{place}/version"),
+            message,
+            suggestion,
+        );
+        return;
+    }
+    let near = registry.near(id);
+    let names: Vec<_> = near.iter().map(|id| id.as_str()).collect();
+    let suggestion = if names.is_empty() {
+        "register it, or look at the list of components".to_owned()
+    } else {
+        format!("did you mean {}?", names.join(" or "))
+    };
+    let message = format!("no component {} is registered", quoted(id));
+    found.error(
+        Code::UnknownComponent,
+        format!("/nodes/{place}/type"),
+        message,
+        Some(suggestion),
+    );
+}
+
+fn overrides(
+    place: usize,
+    node: &GraphNode,
+    ports: &[PortSpec],
+    found: &mut Diagnostics,
+) -> Box<[(u16, Value)]> {
+    let mut overrides = Vec::new();
+    for (id, json) in &node.data.config.input_overrides {
+        if json.is_null() {
+            continue;
+        }
+        let pointer = id.as_str().replace('~', "~0").replace('/', "~1");
+        let path = || format!("/nodes/{place}/data/config/inputOverrides/{pointer}");
+        let Some(index) = ports.iter().position(|port| port.id == *id) else {
+            let message = unknown_port("input", id, node, ports);
+            found.error(Code::UnknownPort, path(), message, near_port(id, ports));
+            continue;
+        };
+        let port = &ports[index];
+        if port.port_type == PortType::Secret {
+            if refers_to_secret(json) {
+                overrides.push((narrow(index), Value::from(json.clone())));
+            } else {
+                literal_secret(path(), port, found);
+            }
+            continue;
+        }
+        let value = Value::from(json.clone());
+        let fits = coerce(&value, &port.port_type, port.lift)
+            .map_err(|error| error.to_string())
+            .and_then(|value| port.check(&value));
+        match fits {
+            Ok(()) => overrides.push((narrow(index), value)),
+            Err(message) => {
+                let message = format!("value of port {}: {message}", port.id);
+                found.error(Code::InvalidValue, path(), message, None);
+            }
+        }
+    }
+    overrides.sort_by_key(|(index, _)| *index);
+    overrides.into()
+}
+
+fn literal_secret(path: String, port: &PortSpec, found: &mut Diagnostics) {
+    let message = format!(
+        "port {} is a secret: a value in the graph would be there for all to read",
+        port.id
+    );
+    let suggestion = Some("refer to it by name: {\"secretRef\": \"NAME\"}".to_owned());
+    found.error(Code::LiteralSecret, path, message, suggestion);
+}
+
+pub(super) fn narrow(index: usize) -> u16 {
+    u16::try_from(index).unwrap_or(u16::MAX)
+}
+
+pub(super) fn unknown_port(way: &str, id: &PortId, node: &GraphNode, ports: &[PortSpec]) -> String {
+    let known: Vec<_> = ports.iter().map(|port| port.id.as_str()).collect();
+    let known = if known.is_empty() {
+        "none".to_owned()
+    } else {
+        known.join(", ")
+    };
+    format!(
+        "node {} ({}) has no {way} port {}; it has: {known}",
+        quoted(node.id.as_str()),
+        node.component,
+        quoted(id.as_str())
+    )
+}
+
+pub(super) fn near_port(id: &PortId, ports: &[PortSpec]) -> Option<String> {
+    let likeness = |port: &PortSpec| strsim::jaro_winkler(port.id.as_str(), id.as_str());
+    let best = ports
+        .iter()
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(best) > 0.7).then(|| format!("did you mean {}?", best.id))
+}
+
+/// Whether a reference to a secret stands anywhere in it.
+fn refers_to_secret(json: &Json) -> bool {
+    let mut stack = vec![json];
+    while let Some(json) = stack.pop() {
+        match json {
+            Json::Object(fields) => {
+                if fields.len() == 1 && fields.get("secretRef").is_some_and(Json::is_string) {
+                    return true;
+                }
+                stack.extend(fields.values());
+            }
+            Json::Array(items) => stack.extend(items),
+            _ => {}
+        }
+    }
+    false
+}
+
+fn seconds(
+    value: Option<f64>,
+    path: impl Fn() -> String,
+    found: &mut Diagnostics,
+) -> Option<Duration> {
+    let value = value?;
+    match Duration::try_from_secs_f64(value) {
+        Ok(limit) if !limit.is_zero() => Some(limit),
+        _ => {
+            let message = format!("{value} is no time limit");
+            let suggestion = Some("give seconds, more than 0".to_owned());
+            found.error(Code::InvalidSetting, path(), message, suggestion);
+            None
+        }
+    }
+}
+
+fn positive(path: &str, found: &mut Diagnostics) {
+    let suggestion = Some("give 1 or more, or leave it out".to_owned());
+    found.error(Code::InvalidSetting, path, "0 lets nothing run", suggestion);
+}
+
+fn check_retry(retry: &RetrySettings, path: &str, found: &mut Diagnostics) {
+    let kinds = retry.per_kind.iter().flat_map(|(kind, settings)| {
+        let place = format!("{path}/perKind/{kind}");
+        [(
+            settings.max_attempts,
+            settings.initial_interval_seconds,
+            place,
+        )]
+    });
+    let all = [(
+        retry.max_attempts,
+        retry.initial_interval_seconds,
+        path.to_owned(),
+    )];
+    for (attempts, interval, place) in all.into_iter().chain(kinds) {
+        if attempts == Some(0) {
+            positive(&format!("{place}/maxAttempts"), found);
+        }
+        not_negative(
+            interval,
+            0.0,
+            &format!("{place}/initialIntervalSeconds"),
+            found,
+        );
+    }
+    not_negative(
+        retry.maximum_interval_seconds,
+        0.0,
+        &format!("{path}/maximumIntervalSeconds"),
+        found,
+    );
+    not_negative(
+        retry.backoff_coefficient,
+        1.0,
+        &format!("{path}/backoffCoefficient"),
+        found,
+    );
+}
+
+fn not_negative(value: Option<f64>, least: f64, path: &str, found: &mut Diagnostics) {
+    if let Some(value) = value
+        && !(value.is_finite() && value >= least)
+    {
+        let suggestion = Some(format!("give {least} or more"));
+        found.error(
+            Code::InvalidSetting,
+            path,
+            format!("{value} is out of range"),
+            suggestion,
+        );
+    }
+}
+
+pub(super) fn check_config(config: &WorkflowConfig, found: &mut Diagnostics) {
+    seconds(
+        config.timeout_seconds,
+        || "/config/timeoutSeconds".to_owned(),
+        found,
+    );
+    if config.max_concurrency == Some(0) {
+        positive("/config/maxConcurrency", found);
+    }
+}
