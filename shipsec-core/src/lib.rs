@@ -5,6 +5,8 @@
 //! into a plan, and gives it to an [executor](execute). What the run did is in its
 //! [log](trace); its status, outputs and picture are [folds](run) of that log.
 
+#[doc(hidden)]
+pub mod __private;
 pub mod component;
 pub mod context;
 mod error;
@@ -25,3 +27,5 @@ pub use id::{
     ArtifactId, ComponentId, EdgeId, InvalidRunId, NodeId, PortId, RunId, SecretName, WorkflowId,
 };
 pub use value::{FileRef, PortData, Secret, Shared, Value};
+
+pub use shipsec_macros::{Contract, Params, Ports, component};

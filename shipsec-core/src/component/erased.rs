@@ -3,12 +3,11 @@
 use std::{fmt, sync::Arc};
 
 use futures::future::BoxFuture;
-use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value as Json;
 use smallvec::SmallVec;
 
 use super::{Component, ComponentDefinition, Params, PortSpec, Ports};
-use crate::{ComponentError, context::Context, value::Value};
+use crate::{__private::schema_of, ComponentError, context::Context, value::Value};
 
 /// The values of a node's ports, in the order of the ports; `None` where a port has no value.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +17,11 @@ impl PortValues {
     /// No slots.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// No slots yet, with room for `n`.
+    pub fn with_capacity(n: usize) -> Self {
+        Self(SmallVec::with_capacity(n))
     }
 
     /// `n` slots without values.
@@ -176,15 +180,6 @@ pub fn erase<C: Component>(component: C) -> Arc<dyn DynComponent> {
         definition: Arc::new(definition),
         validator,
     })
-}
-
-/// JSON Schema 2020-12 of a type, with its definitions inside.
-fn schema_of<T: JsonSchema>() -> Json {
-    let mut schema = SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<T>();
-    schema.remove("$schema");
-    schema.to_value()
 }
 
 struct Erased<C> {

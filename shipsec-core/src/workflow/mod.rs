@@ -1,5 +1,6 @@
 //! Workflows: what people write, what the compiler makes of it, what executors run.
 
+mod builder;
 mod compile;
 mod definition;
 mod diagnostic;
@@ -7,6 +8,7 @@ mod entrypoint;
 mod graph;
 mod plan;
 
+pub use builder::{AnyNode, Input, InputOf, NodeHandle, Output, OutputOf, WorkflowBuilder};
 pub use compile::{Compiled, compile};
 pub use definition::{
     ActionDefinition, Definition, EdgeDefinition, FailurePolicy, InputMapping, NodeMetadata,
