@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::{PortOutput, outputs};
 use crate::{
     NodeId, PortId,
     event::{
-        ArtifactPayload, AwaitingInputPayload, ComponentRef, ErrorPayload, EventKind, Level,
-        Outputs, ProgressSource, Record, SkipReason, Timestamp,
+        AwaitingInputPayload, ComponentRef, ErrorPayload, EventKind, Level, Outputs,
+        ProgressSource, Record, SkipReason, Timestamp,
     },
 };
 
@@ -47,6 +48,85 @@ impl NodeState {
     }
 }
 
+/// How many nodes are in which state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct NodeCounts {
+    /// [`NodeState::Pending`].
+    pub pending: usize,
+    /// [`NodeState::Running`].
+    pub running: usize,
+    /// [`NodeState::Retrying`].
+    pub retrying: usize,
+    /// [`NodeState::AwaitingInput`].
+    pub awaiting_input: usize,
+    /// [`NodeState::Completed`].
+    pub completed: usize,
+    /// [`NodeState::Failed`].
+    pub failed: usize,
+    /// [`NodeState::Skipped`].
+    pub skipped: usize,
+    /// [`NodeState::Cancelled`].
+    pub cancelled: usize,
+}
+
+impl NodeCounts {
+    /// Nodes in any final state.
+    pub fn finished(&self) -> usize {
+        self.completed + self.failed + self.skipped + self.cancelled
+    }
+
+    pub(super) fn of(&mut self, state: NodeState) -> &mut usize {
+        match state {
+            NodeState::Pending => &mut self.pending,
+            NodeState::Running => &mut self.running,
+            NodeState::Retrying => &mut self.retrying,
+            NodeState::AwaitingInput => &mut self.awaiting_input,
+            NodeState::Completed => &mut self.completed,
+            NodeState::Failed => &mut self.failed,
+            NodeState::Skipped => &mut self.skipped,
+            NodeState::Cancelled => &mut self.cancelled,
+        }
+    }
+}
+
+/// Log lines by level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct LogCounts {
+    /// At level `debug`.
+    pub debug: u64,
+    /// At level `info`.
+    pub info: u64,
+    /// At level `warn`.
+    pub warn: u64,
+    /// At level `error`.
+    pub error: u64,
+}
+
+impl LogCounts {
+    /// Lines at any level.
+    pub fn total(&self) -> u64 {
+        self.debug + self.info + self.warn + self.error
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.total() == 0
+    }
+
+    pub(super) fn add(&mut self, level: Level) {
+        *match level {
+            Level::Debug => &mut self.debug,
+            Level::Info => &mut self.info,
+            Level::Warn => &mut self.warn,
+            Level::Error => &mut self.error,
+        } += 1;
+    }
+}
+
 /// How far a node is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -69,10 +149,12 @@ pub struct ProgressView {
 }
 
 /// One node as the log shows it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct NodeView {
+    /// The node.
+    pub node_id: NodeId,
     /// Where it is.
     pub state: NodeState,
     /// The newest attempt, from 1; 0 where none began.
@@ -86,7 +168,7 @@ pub struct NodeView {
     /// When it came to a final state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
-    /// Milliseconds of the newest attempt, once it has ended.
+    /// Milliseconds of the newest attempt, in whole microseconds, once it has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<f64>,
     /// The node whose outcome satisfied its join.
@@ -94,20 +176,24 @@ pub struct NodeView {
     pub triggered_by: Option<NodeId>,
     /// How far the newest attempt is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub progress: Option<ProgressView>,
-    /// Log lines by level.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub log_counts: BTreeMap<Level, u64>,
-    /// Artifacts, in the order in which they were stored.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub artifacts: Vec<Arc<ArtifactPayload>>,
-    /// Its outputs.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Arc<ProgressView>>,
+    /// Log lines by level, of all attempts.
+    #[serde(skip_serializing_if = "LogCounts::is_empty")]
+    pub log_counts: LogCounts,
+    /// How many artifacts it has stored, in all attempts; which ones,
+    /// [`RunView::artifacts`](super::RunView::artifacts) tells.
+    pub artifacts: u32,
+    /// Its outputs; in the JSON each port tells what kind of thing it holds.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "outputs::serialize"
+    )]
+    #[schemars(with = "Option<BTreeMap<PortId, PortOutput>>")]
     pub outputs: Option<Arc<Outputs>>,
     /// Active ports of a node that branches.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub active_ports: Option<Box<[PortId]>>,
-    /// Why its newest attempt failed.
+    pub active_ports: Option<Arc<[PortId]>>,
+    /// Why its last attempt that failed did so; none once it has completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Arc<ErrorPayload>>,
     /// When the next attempt begins.
@@ -124,102 +210,164 @@ pub struct NodeView {
     pub skip_cause: Option<NodeId>,
     /// Why it was cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cancel_reason: Option<String>,
+    pub cancel_reason: Option<Arc<str>>,
     /// What it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub awaiting: Option<Arc<AwaitingInputPayload>>,
 }
 
 impl NodeView {
-    /// Takes an event about this node. What comes after its end changes no state: log lines and
-    /// artifacts are counted, nothing else.
-    pub(super) fn apply(&mut self, record: &Record) {
-        match &record.kind {
-            EventKind::NodeLog(_) => {
-                *self.log_counts.entry(record.level).or_default() += 1;
-                return;
-            }
-            EventKind::NodeArtifact(payload) => {
-                self.artifacts.push(Arc::new((**payload).clone()));
-                return;
-            }
-            _ => {}
+    /// A node to which nothing has happened.
+    pub(super) fn new(node_id: NodeId) -> Self {
+        Self {
+            node_id,
+            state: NodeState::Pending,
+            attempt: 0,
+            component: None,
+            started_at: None,
+            ended_at: None,
+            duration_ms: None,
+            triggered_by: None,
+            progress: None,
+            log_counts: LogCounts::default(),
+            artifacts: 0,
+            outputs: None,
+            active_ports: None,
+            error: None,
+            retry_at: None,
+            handled_by: None,
+            skip_reason: None,
+            skip_cause: None,
+            cancel_reason: None,
+            awaiting: None,
         }
-        // An older attempt has no say any more; attempt 0 is the node as a whole.
-        if self.state.is_final() || (record.attempt > 0 && record.attempt < self.attempt) {
-            return;
-        }
-        self.attempt = self.attempt.max(record.attempt);
+    }
+
+    /// Takes an event about this node, and tells whether it came in time. The state moves as the
+    /// rules of [`run`](super) say.
+    pub(super) fn apply(&mut self, record: &Record) -> bool {
+        // Attempt 0 is the node as a whole.
+        let attempt = match record.attempt {
+            0 => self.attempt,
+            attempt => attempt,
+        };
+        let in_time = !self.state.is_final() && attempt >= self.attempt;
+        let runs = matches!(self.state, NodeState::Running | NodeState::AwaitingInput)
+            && attempt == self.attempt;
         match &record.kind {
+            EventKind::NodeLog(_) => self.log_counts.add(record.level),
+            EventKind::NodeArtifact(_) => self.artifacts = self.artifacts.saturating_add(1),
+            // A warning about the node's inputs, not about how far it is.
+            EventKind::NodeProgress(payload)
+                if record.level >= Level::Warn
+                    && payload.done.is_none()
+                    && payload.total.is_none() =>
+            {
+                self.log_counts.add(record.level);
+            }
+            _ if !in_time => {}
             EventKind::NodeStarted(payload) => {
+                let attempt = attempt.max(1);
+                if attempt == self.attempt {
+                    return false;
+                }
+                self.attempt = attempt;
                 self.state = NodeState::Running;
                 self.component = Some(payload.component.clone());
-                self.triggered_by = payload
-                    .triggered_by
-                    .clone()
-                    .or_else(|| self.triggered_by.take());
+                if payload.triggered_by.is_some() {
+                    self.triggered_by.clone_from(&payload.triggered_by);
+                }
                 self.started_at = Some(record.timestamp);
                 self.duration_ms = None;
                 self.progress = None;
                 self.retry_at = None;
+                self.awaiting = None;
             }
+            EventKind::NodeProgress(_) | EventKind::NodeAwaitingInput(_) if !runs => return false,
             EventKind::NodeProgress(payload) => {
-                let measured = payload.done.is_some() || payload.total.is_some();
-                if record.level >= Level::Warn && !measured {
-                    // A warning about the node's inputs, not about how far it is.
-                    *self.log_counts.entry(record.level).or_default() += 1;
-                    return;
-                }
-                self.progress = Some(ProgressView {
+                // Who goes on working waits no longer.
+                self.state = NodeState::Running;
+                self.awaiting = None;
+                self.progress = Some(Arc::new(ProgressView {
                     done: payload.done,
                     total: payload.total,
                     unit: payload.unit.clone(),
                     source: payload.source,
                     message: record.message.clone(),
-                });
+                }));
             }
             EventKind::NodeAwaitingInput(payload) => {
                 self.state = NodeState::AwaitingInput;
                 self.awaiting = Some(Arc::new((**payload).clone()));
             }
+            // The attempt has ended; only another one goes on.
+            EventKind::NodeCompleted(_) | EventKind::NodeFailed(_)
+                if self.state == NodeState::Retrying && attempt == self.attempt =>
+            {
+                return false;
+            }
             EventKind::NodeCompleted(payload) => {
-                self.end(NodeState::Completed, record);
+                self.ends(NodeState::Completed, attempt, record.timestamp);
+                self.takes(Some(payload.duration_ms), record.timestamp);
                 self.outputs = Some(payload.outputs.clone());
-                self.active_ports.clone_from(&payload.active_ports);
-                self.duration_ms = Some(payload.duration_ms);
+                self.active_ports = payload.active_ports.as_deref().map(Arc::from);
                 self.error = None;
             }
             EventKind::NodeFailed(payload) => {
-                self.error = Some(Arc::new(payload.error.clone()));
-                self.duration_ms = payload.duration_ms;
                 if payload.will_retry {
                     self.state = NodeState::Retrying;
+                    self.attempt = attempt;
                     self.retry_at = payload.retry_at;
+                    self.awaiting = None;
                 } else {
-                    self.end(NodeState::Failed, record);
+                    self.ends(NodeState::Failed, attempt, record.timestamp);
                     self.handled_by.clone_from(&payload.handled_by);
                 }
+                self.takes(payload.duration_ms, record.timestamp);
+                self.error = Some(Arc::new(payload.error.clone()));
             }
+            EventKind::NodeSkipped(_) if self.state != NodeState::Pending => return false,
             EventKind::NodeSkipped(payload) => {
-                self.end(NodeState::Skipped, record);
+                self.ends(NodeState::Skipped, attempt, record.timestamp);
                 self.skip_reason = Some(payload.reason);
                 self.skip_cause = Some(payload.cause.clone());
             }
             EventKind::NodeCancelled(payload) => {
-                self.end(NodeState::Cancelled, record);
-                self.cancel_reason = Some(payload.reason.clone());
+                self.cancel(attempt, payload.reason.as_str().into(), record.timestamp);
             }
-            EventKind::WorkflowStatus(_)
-            | EventKind::NodeLog(_)
-            | EventKind::NodeArtifact(_)
-            | EventKind::Unknown(_) => {}
+            // Of a type that says nothing about a node, or that this version does not know.
+            EventKind::WorkflowStatus(_) | EventKind::Unknown(_) => {}
         }
+        in_time
     }
 
-    fn end(&mut self, state: NodeState, record: &Record) {
+    /// The run has ended, and the log does not tell how this node did.
+    pub(super) fn end_with_run(&mut self, at: Timestamp) {
+        self.cancel(self.attempt, "run-ended".into(), at);
+    }
+
+    fn cancel(&mut self, attempt: u32, reason: Arc<str>, at: Timestamp) {
+        // Between two attempts the failed one has told already.
+        if self.state != NodeState::Retrying {
+            self.takes(None, at);
+        }
+        self.ends(NodeState::Cancelled, attempt, at);
+        self.cancel_reason = Some(reason);
+    }
+
+    fn ends(&mut self, state: NodeState, attempt: u32, at: Timestamp) {
         self.state = state;
-        self.ended_at = Some(record.timestamp);
+        self.attempt = attempt;
+        self.ended_at = Some(at);
         self.retry_at = None;
         self.awaiting = None;
+    }
+
+    /// Sets how long the attempt took: what its event says, else the time between its events.
+    /// Rounding makes the number the same before and after it was written as text.
+    fn takes(&mut self, said: Option<f64>, at: Timestamp) {
+        let between = || Some(at.since(self.started_at?).as_secs_f64() * 1e3);
+        let millis = said.or_else(between).filter(|millis| millis.is_finite());
+        self.duration_ms = millis.map(|millis| (millis * 1e3).round() / 1e3);
     }
 }

@@ -68,10 +68,10 @@ impl From<&RunView> for StatusReport {
             updated_at: view.updated_at,
             completed_at: view.completed_at,
             progress: ProgressReport {
-                completed_actions: view.finished_nodes,
+                completed_actions: view.counts.finished(),
                 total_actions: view.nodes().len(),
             },
-            failure: view.failure.clone(),
+            failure: view.failure.as_deref().cloned(),
             trigger: view.trigger.clone().unwrap_or_default(),
             executor: view.executor.clone(),
             task_queue: view.task_queue.clone(),

@@ -3,17 +3,19 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use hashbrown::HashMap;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json};
 
-use super::NodeView;
+use super::{LogCounts, NodeCounts, NodeState, NodeView, chunks::Chunks, shape::Shape};
 use crate::{
     NodeId, RunId, WorkflowId,
     event::{
-        DefinitionSource, Event, EventKind, Failure, HashSource, Outputs, StatusPayload, Timestamp,
-        Trigger, WorkflowStatus,
+        ArtifactPayload, ComponentRef, Event, EventKind, Failure, HashSource, NodeRef, Outputs,
+        StatusPayload, Timestamp, Trigger, WorkflowStatus,
     },
-    workflow::Definition,
+    schedule::EdgeState,
+    workflow::{Definition, EdgeDefinition, EdgeKind},
 };
 
 /// What became of an event that a view was given.
@@ -24,66 +26,110 @@ pub enum Applied {
     Applied,
     /// The view has it already; nothing changed.
     Duplicate,
-    /// Events before it are missing; nothing changed.
+    /// Events before it are missing; nothing changed. Give them first, then this one again.
     Gap {
         /// The sequence number that the view waits for.
         expected: u64,
     },
+    /// It belongs to another run; nothing changed.
+    OtherRun,
 }
 
-/// A run as its log shows it, up to some event: `state(events[..n])`.
-///
-/// Live view, replay, status and resume all fold with it. Events count by their sequence alone;
-/// their timestamps decide nothing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// An artifact of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ArtifactView {
+    /// The node that made it.
+    pub node_id: NodeId,
+    /// In which attempt, from 1.
+    pub attempt: u32,
+    /// When.
+    pub stored_at: Timestamp,
+    /// Its id, name, media type, size, digest and place.
+    #[serde(flatten)]
+    pub artifact: ArtifactPayload,
+}
+
+/// An edge of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct EdgeView<'a> {
+    /// What it connects.
+    #[serde(flatten)]
+    pub edge: &'a EdgeDefinition,
+    /// Whether it has fired. It resolves when its source ends.
+    pub state: EdgeState,
+}
+
+/// A run as its log shows it, up to some event: `state(events[..n])`. [`run`](super) tells the
+/// rules.
+///
+/// Applying an event takes constant time. A copy shares the nodes with what it was copied from,
+/// in chunks, until one of them changes; it is cheap enough to keep many along a log.
+///
+/// ```
+/// use shipsec_core::{RunId, event::Event, run::{NodeState, RunView, StatusReport}};
+///
+/// let events: Vec<Event> = [
+///     r#"{"runId":"r","sequence":1,"type":"WORKFLOW_STATUS","timestamp":"2025-10-16T09:12:03Z",
+///         "payload":{"status":"RUNNING"}}"#,
+///     r#"{"runId":"r","sequence":2,"type":"NODE_STARTED","timestamp":"2025-10-16T09:12:03Z",
+///         "nodeId":"scan","attempt":1,
+///         "payload":{"componentId":"a.b","componentVersion":"1.0.0","joinStrategy":"all"}}"#,
+/// ]
+/// .iter()
+/// .map(|line| serde_json::from_str(line).unwrap())
+/// .collect();
+/// let view = RunView::from_events(RunId::parse("r").unwrap(), &events);
+/// assert_eq!(view.node("scan").unwrap().state, NodeState::Running);
+/// assert_eq!(StatusReport::from(&view).progress.total_actions, 1);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RunView {
     /// The run.
     pub run_id: RunId,
     /// Sequence number of the last event; 0 before the first.
     pub sequence: u64,
-    /// Its status; `STALE` before the first event that tells one.
+    /// Its status: what the last `WORKFLOW_STATUS` says, and `STALE` before the first.
     pub status: WorkflowStatus,
     /// The workflow.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub workflow_id: Option<WorkflowId>,
     /// Hash of the definition.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub definition_hash: Option<HashSource>,
-    /// What runs.
-    #[serde(skip)]
-    pub definition: Option<DefinitionSource>,
     /// The run's inputs.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Arc<Map<String, Json>>>,
     /// What set it off.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Trigger>,
     /// Which executor runs it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub executor: Option<String>,
     /// The queue it was put into.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub task_queue: Option<String>,
     /// Time of the first event.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// Time of the last event.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
     /// Time of the event with a final status.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
     /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
-    /// How many nodes are in a final state.
-    pub finished_nodes: usize,
-    /// The nodes, in the order of the definition; nodes that it does not have, at the end.
-    nodes: Vec<(NodeId, NodeView)>,
-    #[serde(skip)]
-    index: HashMap<NodeId, usize>,
+    pub failure: Option<Arc<Failure>>,
+    /// How many nodes are in which state.
+    pub counts: NodeCounts,
+    /// Log lines of all nodes and of the run itself.
+    pub log_counts: LogCounts,
+    /// How many events came too late to change anything.
+    pub late_events: u64,
+    /// How many events are of a type that this version does not know.
+    pub unknown_events: u64,
+    said_outputs: Option<Arc<BTreeMap<NodeId, Arc<Outputs>>>>,
+    shape: Option<Arc<Shape>>,
+    nodes: Chunks<NodeView>,
+    /// Places of nodes that are not planned.
+    unplanned: Arc<HashMap<NodeId, u32>>,
+    /// By index of the definition's edges.
+    edges: Vec<EdgeState>,
+    artifacts: Chunks<Arc<ArtifactView>>,
 }
 
 impl RunView {
@@ -95,7 +141,6 @@ impl RunView {
             status: WorkflowStatus::Stale,
             workflow_id: None,
             definition_hash: None,
-            definition: None,
             inputs: None,
             trigger: None,
             executor: None,
@@ -104,13 +149,21 @@ impl RunView {
             updated_at: None,
             completed_at: None,
             failure: None,
-            finished_nodes: 0,
-            nodes: Vec::new(),
-            index: HashMap::new(),
+            counts: NodeCounts::default(),
+            log_counts: LogCounts::default(),
+            late_events: 0,
+            unknown_events: 0,
+            said_outputs: None,
+            shape: None,
+            nodes: Chunks::default(),
+            unplanned: Arc::default(),
+            edges: Vec::new(),
+            artifacts: Chunks::default(),
         }
     }
 
-    /// A run after these events.
+    /// A run after these events, as far as they follow one another: what is beyond a gap is left
+    /// out, and [`sequence`](Self::sequence) tells how far it came.
     pub fn from_events<'a>(run_id: RunId, events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut view = Self::new(run_id);
         for event in events {
@@ -121,6 +174,9 @@ impl RunView {
 
     /// Takes the next event.
     pub fn apply(&mut self, event: &Event) -> Applied {
+        if event.run_id != self.run_id {
+            return Applied::OtherRun;
+        }
         let expected = self.sequence + 1;
         if event.sequence < expected {
             return Applied::Duplicate;
@@ -131,84 +187,206 @@ impl RunView {
         self.sequence = event.sequence;
         self.started_at.get_or_insert(event.timestamp);
         self.updated_at = Some(event.timestamp);
-        if let EventKind::WorkflowStatus(payload) = &event.kind {
-            self.apply_status(payload, event.timestamp);
-        } else if let Some(node) = event.node_id() {
-            let node = self.node_mut(node);
-            let was_final = node.state.is_final();
-            node.apply(&event.record);
-            let ended = node.state.is_final() && !was_final;
-            self.finished_nodes += usize::from(ended);
+        if matches!(event.kind, EventKind::NodeLog(_)) {
+            self.log_counts.add(event.level);
         }
+        let in_time = match (&event.kind, &event.node) {
+            (EventKind::WorkflowStatus(payload), _) => self.apply_status(payload, event.timestamp),
+            (EventKind::Unknown(_), _) => {
+                self.unknown_events += 1;
+                true
+            }
+            (_, Some(node)) => self.apply_node(node, event),
+            // A line of the run's own log; nothing else can be without a node.
+            (kind, None) => matches!(kind, EventKind::NodeLog(_)),
+        };
+        self.late_events += u64::from(!in_time);
         Applied::Applied
     }
 
-    fn apply_status(&mut self, payload: &StatusPayload, at: Timestamp) {
-        if let Some(definition) = &payload.definition
-            && self.definition.is_none()
-        {
-            for action in &definition.get().actions {
-                self.node_mut(&action.node);
-            }
-            self.definition = Some(definition.clone());
+    fn apply_node(&mut self, node: &NodeRef, event: &Event) -> bool {
+        let place = self.place(node, event.timestamp);
+        if let EventKind::NodeArtifact(payload) = &event.kind {
+            self.artifacts.push(Arc::new(ArtifactView {
+                node_id: node.id.clone(),
+                attempt: event.attempt,
+                stored_at: event.timestamp,
+                artifact: (**payload).clone(),
+            }));
         }
-        let first = |own: &mut Option<_>, other: &Option<_>| {
-            if own.is_none() {
-                own.clone_from(other);
-            }
-        };
-        first(&mut self.executor, &payload.executor);
-        first(&mut self.task_queue, &payload.task_queue);
-        if self.workflow_id.is_none() {
-            self.workflow_id.clone_from(&payload.workflow_id);
+        self.change(place, |node| node.apply(&event.record))
+            .unwrap_or(false)
+    }
+
+    fn apply_status(&mut self, payload: &StatusPayload, at: Timestamp) -> bool {
+        use WorkflowStatus::{Queued, Stale};
+        let status = payload.status;
+        // A final status is final, nothing goes back into the queue, and only readers say stale.
+        if self.status.is_final() || status == Stale || (status == Queued && self.status != Stale) {
+            return false;
         }
-        if self.definition_hash.is_none() {
-            self.definition_hash.clone_from(&payload.definition_hash);
+        if let (None, Some(definition)) = (&self.shape, &payload.definition) {
+            self.plan(definition.get().clone());
         }
-        if self.inputs.is_none() {
-            self.inputs.clone_from(&payload.inputs);
-        }
-        if self.trigger.is_none() {
-            self.trigger.clone_from(&payload.trigger);
-        }
-        // A final status is final.
-        if self.status.is_final() {
-            return;
-        }
-        self.status = payload.status;
-        if payload.failure.is_some() {
-            self.failure.clone_from(&payload.failure);
-        }
-        if payload.status.is_final() {
+        first(&mut self.workflow_id, &payload.workflow_id);
+        first(&mut self.definition_hash, &payload.definition_hash);
+        first(&mut self.inputs, &payload.inputs);
+        first(&mut self.trigger, &payload.trigger);
+        // Another executor may take a run over.
+        latest(&mut self.executor, &payload.executor);
+        latest(&mut self.task_queue, &payload.task_queue);
+        self.status = status;
+        if status.is_final() {
             self.completed_at = Some(at);
+            self.failure = payload.failure.clone().map(Arc::new);
+            self.said_outputs = payload.outputs.as_ref().map(|outputs| {
+                let outputs = outputs.iter();
+                let shared = outputs.map(|(id, outputs)| (id.clone(), Arc::new(outputs.clone())));
+                Arc::new(shared.collect())
+            });
+            if self.counts.finished() < self.nodes.len() {
+                for place in 0..self.nodes.len() {
+                    self.change(place, |node| match node.state.is_final() {
+                        true => false,
+                        false => {
+                            node.end_with_run(at);
+                            true
+                        }
+                    });
+                }
+            }
+        }
+        true
+    }
+
+    /// Lets `change` change a node, and draws the consequences.
+    fn change(&mut self, place: usize, change: impl FnOnce(&mut NodeView) -> bool) -> Option<bool> {
+        let node = self.nodes.get_mut(place)?;
+        let before = node.state;
+        let result = change(node);
+        let after = node.state;
+        if before != after {
+            *self.counts.of(before) -= 1;
+            *self.counts.of(after) += 1;
+            if after.is_final() {
+                self.resolve(place);
+            }
+        }
+        Some(result)
+    }
+
+    /// Resolves the edges that leave a node which has ended.
+    fn resolve(&mut self, place: usize) {
+        if let (Some(shape), Some(node)) = (&self.shape, self.nodes.get(place)) {
+            for edge in shape.leaving(place) {
+                let definition = &shape.definition.edges[*edge as usize];
+                self.edges[*edge as usize] = resolved(definition, node);
+            }
         }
     }
 
-    fn node_mut(&mut self, id: &NodeId) -> &mut NodeView {
-        let at = match self.index.get(id) {
-            Some(at) => *at,
-            None => {
-                self.nodes.push((id.clone(), NodeView::default()));
-                self.index.insert(id.clone(), self.nodes.len() - 1);
-                self.nodes.len() - 1
+    /// Takes the definition: each of its nodes is there from now on, in its order.
+    fn plan(&mut self, definition: Arc<Definition>) {
+        let (shape, order) = Shape::new(definition.clone());
+        let seen = std::mem::take(&mut self.nodes);
+        let old = std::mem::take(&mut self.unplanned);
+        let mut components: HashMap<(&str, &str), Arc<ComponentRef>> = HashMap::new();
+        for (at, id) in order.into_iter().enumerate() {
+            let before = old.get(&id).and_then(|place| seen.get(*place as usize));
+            let mut node = before.cloned().unwrap_or_else(|| NodeView::new(id));
+            let action = definition.actions.get(at);
+            if let Some(action) = action.filter(|action| action.node == node.node_id) {
+                let name = (action.component_id.as_str(), &*action.component_version);
+                let make = || {
+                    Arc::new(ComponentRef {
+                        component_id: action.component_id.clone(),
+                        component_version: action.component_version.clone(),
+                    })
+                };
+                let planned = components.entry(name).or_insert_with(make);
+                node.component.get_or_insert_with(|| planned.clone());
             }
-        };
-        &mut self.nodes[at].1
+            self.nodes.push(node);
+        }
+        let unplanned = Arc::make_mut(&mut self.unplanned);
+        for node in seen.iter() {
+            if !shape.places.contains_key(&node.node_id) {
+                unplanned.insert(node.node_id.clone(), self.nodes.len() as u32);
+                self.nodes.push(node.clone());
+            }
+        }
+        self.edges = vec![EdgeState::Open; definition.edges.len()];
+        self.shape = Some(Arc::new(shape));
+        self.counts = NodeCounts::default();
+        for place in 0..self.nodes.len() {
+            let state = self
+                .nodes
+                .get(place)
+                .map(|node| node.state)
+                .unwrap_or_default();
+            *self.counts.of(state) += 1;
+            if state.is_final() {
+                self.resolve(place);
+            }
+        }
+    }
+
+    /// The place of a node, which it gets now if it has none.
+    fn place(&mut self, node: &NodeRef, at: Timestamp) -> usize {
+        let hinted = node.hint().filter(|hint| {
+            self.nodes
+                .get(*hint)
+                .is_some_and(|view| view.node_id == node.id)
+        });
+        if let Some(place) = hinted.or_else(|| self.find(node.id.as_str())) {
+            return place;
+        }
+        let place = self.nodes.len();
+        let mut view = NodeView::new(node.id.clone());
+        if self.status.is_final() {
+            view.end_with_run(at);
+        }
+        *self.counts.of(view.state) += 1;
+        self.nodes.push(view);
+        Arc::make_mut(&mut self.unplanned).insert(node.id.clone(), place as u32);
+        place
+    }
+
+    fn find(&self, id: &str) -> Option<usize> {
+        let planned = self.shape.as_ref().and_then(|shape| shape.places.get(id));
+        planned
+            .or_else(|| self.unplanned.get(id))
+            .map(|place| *place as usize)
     }
 
     /// A node.
     pub fn node(&self, id: &str) -> Option<&NodeView> {
-        self.index.get(id).map(|at| &self.nodes[*at].1)
+        self.nodes.get(self.find(id)?)
     }
 
-    /// The nodes, in the order of the definition.
+    /// The nodes in the order of the definition; those that it does not have, at the end.
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = (&NodeId, &NodeView)> {
-        self.nodes.iter().map(|(id, node)| (id, node))
+        self.nodes.iter().map(|node| (&node.node_id, node))
+    }
+
+    /// The edges in the order of the definition.
+    pub fn edges(&self) -> impl Iterator<Item = EdgeView<'_>> {
+        let definition = self.definition().into_iter();
+        let edges = definition.flat_map(|definition| &definition.edges);
+        edges.zip(&self.edges).map(|(edge, state)| EdgeView {
+            edge,
+            state: *state,
+        })
+    }
+
+    /// The artifacts, in the order in which they were stored.
+    pub fn artifacts(&self) -> impl ExactSizeIterator<Item = &ArtifactView> {
+        self.artifacts.iter().map(|artifact| &**artifact)
     }
 
     /// The definition, once the log tells it.
     pub fn definition(&self) -> Option<&Arc<Definition>> {
-        self.definition.as_ref().map(DefinitionSource::get)
+        self.shape.as_ref().map(|shape| &shape.definition)
     }
 
     /// Outputs of the nodes that have completed, by node.
@@ -216,5 +394,87 @@ impl RunView {
         self.nodes()
             .filter_map(|(id, node)| Some((id, node.outputs.as_ref()?)))
             .collect()
+    }
+
+    /// The run's own outputs, once it has completed: those of the nodes that nothing depends on.
+    /// What the last event says, else what the nodes said themselves.
+    pub fn run_outputs(&self) -> BTreeMap<&NodeId, &Arc<Outputs>> {
+        if let Some(outputs) = &self.said_outputs {
+            return outputs.iter().collect();
+        }
+        let completed = self.status == WorkflowStatus::Completed;
+        let shape = self.shape.as_ref().filter(|_| completed);
+        shape.map_or_else(BTreeMap::new, |shape| {
+            let nodes = self.nodes().take(shape.places.len()).enumerate();
+            let last = nodes.filter(|(place, _)| shape.leaving(*place).is_empty());
+            last.filter_map(|(_, (id, node))| Some((id, node.outputs.as_ref()?)))
+                .collect()
+        })
+    }
+}
+
+/// What an edge resolves to once its source has ended.
+fn resolved(edge: &EdgeDefinition, source: &NodeView) -> EdgeState {
+    let fires = match edge.kind {
+        EdgeKind::Success => {
+            source.state == NodeState::Completed
+                && match (&edge.source_handle, &source.active_ports) {
+                    (Some(port), Some(active)) => active.contains(port),
+                    _ => true,
+                }
+        }
+        EdgeKind::Error => source.state == NodeState::Failed,
+        EdgeKind::Finally => true,
+    };
+    match fires {
+        true => EdgeState::Fired,
+        false => EdgeState::Dead,
+    }
+}
+
+fn first<T: Clone>(own: &mut Option<T>, said: &Option<T>) {
+    if own.is_none() {
+        own.clone_from(said);
+    }
+}
+
+fn latest<T: Clone>(own: &mut Option<T>, said: &Option<T>) {
+    if said.is_some() {
+        own.clone_from(said);
+    }
+}
+
+impl Serialize for RunView {
+    /// The whole state save the definition, the same bytes for the same events.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Out<'a> {
+            sequence: u64,
+            #[serde(flatten)]
+            status: super::StatusReport,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            inputs: Option<&'a Map<String, Json>>,
+            counts: NodeCounts,
+            log_counts: LogCounts,
+            late_events: u64,
+            unknown_events: u64,
+            nodes: Vec<&'a NodeView>,
+            edges: Vec<EdgeView<'a>>,
+            artifacts: Vec<&'a ArtifactView>,
+        }
+        Out {
+            sequence: self.sequence,
+            status: self.into(),
+            inputs: self.inputs.as_deref(),
+            counts: self.counts,
+            log_counts: self.log_counts,
+            late_events: self.late_events,
+            unknown_events: self.unknown_events,
+            nodes: self.nodes.iter().collect(),
+            edges: self.edges().collect(),
+            artifacts: self.artifacts().collect(),
+        }
+        .serialize(serializer)
     }
 }

@@ -1,5 +1,8 @@
 //! What goes into the scheduler and what comes out of it.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::topology::{EdgeIx, NodeIx, PortIx};
 
 /// What an unhandled failure does to the rest of the run.
@@ -205,7 +208,8 @@ impl std::fmt::Display for NodeState {
 }
 
 /// Where an edge is. It leaves `Open` once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum EdgeState {
     /// Its source has not reached its outcome.

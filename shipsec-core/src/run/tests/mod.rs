@@ -1,0 +1,7 @@
+//! Tests of the folds: each rule by itself, hostile logs, and the scheduler's own runs.
+
+mod log;
+mod properties;
+mod rules;
+mod scheduled;
+mod shown;
