@@ -1,13 +1,16 @@
 //! The types of event and their payloads.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{DefinitionSource, HashSource, Outputs, Timestamp};
-use crate::{ArtifactId, ComponentError, ComponentId, ErrorKind, NodeId, PortId};
+use crate::{
+    ArtifactId, ComponentError, ComponentId, ErrorKind, NodeId, PortId,
+    schedule::{Join, SkipReason},
+};
 
 /// Type and payload of an event. The wire names are those of semantics: `NODE_STARTED` and so on.
 #[derive(Debug, Clone, PartialEq)]
@@ -192,87 +195,6 @@ pub struct ComponentRef {
     pub component_version: Arc<str>,
 }
 
-/// When a node with several incoming edges starts. On the wire `all`, `any`, `first`, `quorum:n`,
-/// `settled`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum JoinStrategy {
-    /// When every edge fired.
-    #[default]
-    All,
-    /// When the first edge fires; the rest go on.
-    Any,
-    /// When the first edge fires; nodes that now serve nothing else are cancelled.
-    First,
-    /// When this many edges fired.
-    Quorum(u32),
-    /// When every edge is resolved, fired or dead.
-    Settled,
-}
-
-impl fmt::Display for JoinStrategy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::All => f.write_str("all"),
-            Self::Any => f.write_str("any"),
-            Self::First => f.write_str("first"),
-            Self::Quorum(n) => write!(f, "quorum:{n}"),
-            Self::Settled => f.write_str("settled"),
-        }
-    }
-}
-
-impl FromStr for JoinStrategy {
-    type Err = InvalidJoin;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(match text {
-            "all" => Self::All,
-            "any" => Self::Any,
-            "first" => Self::First,
-            "settled" => Self::Settled,
-            _ => {
-                let n = text.strip_prefix("quorum:").and_then(|n| n.parse().ok());
-                Self::Quorum(n.ok_or_else(|| InvalidJoin(text.chars().take(40).collect()))?)
-            }
-        })
-    }
-}
-
-/// Text that is no join strategy.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid join strategy {0:?}: expected all, any, first, quorum:<n> or settled")]
-pub struct InvalidJoin(String);
-
-impl Serialize for JoinStrategy {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::All => serializer.serialize_str("all"),
-            other => serializer.collect_str(other),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for JoinStrategy {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        std::borrow::Cow::<'de, str>::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for JoinStrategy {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "JoinStrategy".into()
-    }
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^(all|any|first|settled|quorum:[1-9][0-9]*)$" })
-    }
-}
-
 /// Payload of `NODE_STARTED`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -284,7 +206,7 @@ pub struct StartedPayload {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub triggered_by: Option<NodeId>,
     /// The node's join strategy.
-    pub join_strategy: JoinStrategy,
+    pub join_strategy: Join,
 }
 
 /// Where a log line came from.
@@ -441,23 +363,6 @@ pub struct FailedPayload {
     /// Milliseconds from the start of the attempt to its end, with fractions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<f64>,
-}
-
-/// Why a node will not start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum SkipReason {
-    /// Its branch was not taken.
-    BranchNotTaken,
-    /// A node it needs was skipped or cancelled.
-    UpstreamSkipped,
-    /// A node it needs failed.
-    UpstreamFailed,
-    /// It handles failures, and there was none.
-    NoFailureToHandle,
-    /// Another node was first.
-    LostRace,
 }
 
 /// Payload of `NODE_SKIPPED`.

@@ -13,10 +13,11 @@ mod wire;
 pub use envelope::{Event, Level, NodeRef, Record};
 pub use kind::{
     ArtifactPayload, AwaitingInputPayload, CancelledPayload, CompletedPayload, ComponentRef,
-    ErrorPayload, EventKind, FailedPayload, Failure, JoinStrategy, LogPayload, ProgressPayload,
-    ProgressSource, SkipReason, SkippedPayload, StartedPayload, StatusPayload, Stream, Trigger,
-    UnknownPayload, WorkflowStatus,
+    ErrorPayload, EventKind, FailedPayload, Failure, LogPayload, ProgressPayload, ProgressSource,
+    SkippedPayload, StartedPayload, StatusPayload, Stream, Trigger, UnknownPayload, WorkflowStatus,
 };
 pub use output::{MaskNote, OutputNotes, Outputs, ValueRef};
 pub use source::{DefinitionSource, HashSource};
 pub use time::Timestamp;
+
+pub use crate::schedule::SkipReason;

@@ -23,7 +23,7 @@ use crate::{
 #[non_exhaustive]
 pub enum Applied {
     /// It was the next one.
-    Applied,
+    Taken,
     /// The view has it already; nothing changed.
     Duplicate,
     /// Events before it are missing; nothing changed. Give them first, then this one again.
@@ -201,7 +201,7 @@ impl RunView {
             (kind, None) => matches!(kind, EventKind::NodeLog(_)),
         };
         self.late_events += u64::from(!in_time);
-        Applied::Applied
+        Applied::Taken
     }
 
     fn apply_node(&mut self, node: &NodeRef, event: &Event) -> bool {

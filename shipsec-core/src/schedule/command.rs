@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::topology::{EdgeIx, NodeIx, PortIx};
 
 /// What an unhandled failure does to the rest of the run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum FailurePolicy {
     /// Independent branches go on to their end.
@@ -103,7 +104,8 @@ impl Command {
 }
 
 /// Why a node was skipped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SkipReason {
     /// The cause succeeded, but chose other ports.

@@ -96,6 +96,7 @@
 //! buffer; stopping a run looks once at every node, and at the edges of those that have started.
 
 mod command;
+mod join;
 mod progress;
 mod race;
 mod scheduler;
@@ -109,7 +110,8 @@ pub use command::{
     ActivePorts, CancelReason, Command, EdgeState, FailurePolicy, NodeState, Outcome, RunResult,
     ScheduleError, SkipReason, Stall,
 };
+pub use join::{InvalidJoin, Join};
 pub use scheduler::Scheduler;
 pub use topology::{
-    Edge, EdgeIx, EdgeKind, Join, NodeIx, PortIx, Topology, TopologyBuilder, TopologyError,
+    Edge, EdgeIx, EdgeKind, NodeIx, PortIx, Topology, TopologyBuilder, TopologyError,
 };

@@ -1,7 +1,10 @@
 //! The two tables: how an outcome resolves edges, and how resolved edges decide joins.
 
 use super::command::{Command, EdgeState, NodeState, SkipReason};
-use super::topology::{EdgeKind, Join, NodeIx, PortIx, Topology};
+use super::{
+    join::Join,
+    topology::{EdgeKind, NodeIx, PortIx, Topology},
+};
 
 /// What changes about a node. Kept together, for an edge that resolves touches all of it.
 #[derive(Clone, Debug)]

@@ -2,7 +2,10 @@
 
 use super::command::{CancelReason, Command, NodeState, SkipReason};
 use super::progress::Progress;
-use super::topology::{EdgeKind, Join, NodeIx, Topology};
+use super::{
+    join::Join,
+    topology::{EdgeKind, NodeIx, Topology},
+};
 
 impl Progress {
     /// Ends what served only `winner`, which has just started: losers that run are asked to stop,

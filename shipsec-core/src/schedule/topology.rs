@@ -2,6 +2,11 @@
 
 use std::ops::Range;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::join::Join;
+
 /// A node of a [`Topology`], by the order in which it was added, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeIx(pub u32);
@@ -39,7 +44,8 @@ impl std::fmt::Display for PortIx {
 }
 
 /// Which outcome of its source makes an edge fire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum EdgeKind {
@@ -53,30 +59,15 @@ pub enum EdgeKind {
 }
 
 impl EdgeKind {
+    /// Whether it is the default.
+    pub fn is_success(&self) -> bool {
+        *self == Self::Success
+    }
+
     /// This kind as one bit of a set of kinds.
     pub(super) const fn bit(self) -> u8 {
         1 << self as u8
     }
-}
-
-/// When a node starts, told by its incoming edges. A node without incoming edges starts with the
-/// run, whatever its join.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Join {
-    /// Starts when every incoming edge fired; is skipped as soon as one is dead.
-    #[default]
-    All,
-    /// Starts when the first edge fires, and the rest go on; is skipped when all are dead.
-    Any,
-    /// Starts when the first edge fires, and ends what now serves nothing else; is skipped when
-    /// all are dead.
-    First,
-    /// Starts when so many edges fired; is skipped when so many can no longer fire. From 1 to the
-    /// number of incoming edges.
-    Quorum(u32),
-    /// Starts when every edge is resolved, fired or dead; is never skipped.
-    Settled,
 }
 
 /// One edge of a [`Topology`].

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     NodeId, PortId, SecretName, WorkflowId,
     component::{Component, HandleRole, Ports},
-    event::JoinStrategy,
     execute::RetrySettings,
+    schedule::Join,
     value::{ConnectsTo, PortData, kinds},
 };
 
@@ -366,7 +366,7 @@ impl WorkflowBuilder {
     }
 
     /// Sets when a node with several incoming edges starts.
-    pub fn join(&mut self, node: &impl AnyNode, join: JoinStrategy) -> &mut Self {
+    pub fn join(&mut self, node: &impl AnyNode, join: Join) -> &mut Self {
         self.config(node.node_id(), |data| {
             data.config.join_strategy = Some(join.to_string())
         })

@@ -6,23 +6,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use super::{EdgeKind, Position};
+use super::Position;
 use crate::{
-    ComponentId, EdgeId, NodeId, PortId, WorkflowId, component::PortType, event::JoinStrategy,
+    ComponentId, EdgeId, NodeId, PortId, WorkflowId,
+    component::PortType,
     execute::RetrySettings,
+    schedule::{EdgeKind, FailurePolicy, Join},
 };
-
-/// What happens to the rest of a run when a node fails and nothing handles it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub enum FailurePolicy {
-    /// Independent branches go on to their end.
-    #[default]
-    Finish,
-    /// Everything running is cancelled.
-    FailFast,
-}
 
 /// Settings of a run as a whole.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -96,7 +86,7 @@ pub struct NodeMetadata {
     pub label: Option<String>,
     /// When it starts.
     #[serde(default)]
-    pub join_strategy: JoinStrategy,
+    pub join_strategy: Join,
     /// How many nodes of its group run at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrency: Option<u32>,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::WorkflowConfig;
-use crate::{ComponentId, EdgeId, NodeId, PortId, execute::RetrySettings};
+use crate::{ComponentId, EdgeId, NodeId, PortId, execute::RetrySettings, schedule::EdgeKind};
 
 /// A workflow as people write it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -130,27 +130,6 @@ pub struct NodeConfig {
     /// Fields that this version does not know.
     #[serde(flatten)]
     pub extra: Map<String, Json>,
-}
-
-/// When an edge fires.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum EdgeKind {
-    /// When the source succeeded.
-    #[default]
-    Success,
-    /// When the source failed after its last attempt.
-    Error,
-    /// When the source reached any outcome.
-    Finally,
-}
-
-impl EdgeKind {
-    /// Whether it is the default.
-    pub fn is_success(&self) -> bool {
-        *self == Self::Success
-    }
 }
 
 /// An edge of the graph. With both handles the value of that output port goes to that input port;

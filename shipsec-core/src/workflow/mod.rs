@@ -11,10 +11,12 @@ mod plan;
 pub use builder::{AnyNode, Input, InputOf, NodeHandle, Output, OutputOf, WorkflowBuilder};
 pub use compile::{Compiled, compile};
 pub use definition::{
-    ActionDefinition, Definition, EdgeDefinition, FailurePolicy, InputMapping, NodeMetadata,
-    RuntimeInput, WorkflowConfig,
+    ActionDefinition, Definition, EdgeDefinition, InputMapping, NodeMetadata, RuntimeInput,
+    WorkflowConfig,
 };
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use entrypoint::{ENTRYPOINT, EntryPoint, check_inputs};
-pub use graph::{EdgeKind, Graph, GraphEdge, GraphNode, NodeConfig, NodeData, Position, Viewport};
+pub use graph::{Graph, GraphEdge, GraphNode, NodeConfig, NodeData, Position, Viewport};
 pub use plan::{Mapping, Plan, PlanNode};
+
+pub use crate::schedule::{EdgeKind, FailurePolicy, Join};

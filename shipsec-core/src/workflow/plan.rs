@@ -10,9 +10,9 @@ use super::{Definition, WorkflowConfig};
 use crate::{
     PortId, WorkflowId,
     component::{BoundNode, ComponentDefinition, DynComponent, PortSpec},
-    event::{ComponentRef, JoinStrategy, NodeRef},
+    event::{ComponentRef, NodeRef},
     execute::RetryPolicy,
-    schedule::{NodeIx, Topology},
+    schedule::{Join, NodeIx, Topology},
     value::Value,
 };
 
@@ -58,7 +58,7 @@ pub struct PlanNode {
     /// The parameters as written, where they refer to secrets; `None` otherwise.
     pub secret_params: Option<Box<serde_json::Value>>,
     /// When it starts.
-    pub join: JoinStrategy,
+    pub join: Join,
     /// How often it is tried.
     pub retry: Arc<RetryPolicy>,
     /// Longest time of one attempt.

@@ -23,7 +23,7 @@ use crate::{
         node::{Finished, Upstream},
     },
     schedule::{self, Command, NodeIx, Outcome, PortIx, Scheduler},
-    workflow::{FailurePolicy, Plan},
+    workflow::Plan,
 };
 
 /// Nodes that are started before the driver lets other tasks of its thread run.
@@ -149,10 +149,7 @@ enum Next {
 
 impl Driver {
     pub(super) fn new(plan: &Plan) -> Self {
-        let policy = match plan.config.failure_policy {
-            FailurePolicy::FailFast => schedule::FailurePolicy::FailFast,
-            _ => schedule::FailurePolicy::Finish,
-        };
+        let policy = plan.config.failure_policy;
         let nodes = plan.nodes.len();
         Self {
             epoch: 0,

@@ -20,7 +20,7 @@ use crate::{
     context::Context,
     event::{
         CancelledPayload, ErrorPayload, EventKind, FailedPayload, Level, Outputs, Record,
-        SkipReason, SkippedPayload,
+        SkippedPayload,
     },
     execute::{
         executor,
@@ -60,10 +60,7 @@ impl Driver {
                     cause,
                 } => {
                     let cause = shared.plan.nodes[cause.0 as usize].node.id.clone();
-                    let payload = SkippedPayload {
-                        reason: skip_reason(reason),
-                        cause,
-                    };
+                    let payload = SkippedPayload { reason, cause };
                     self.never_started(shared, node.0, EventKind::NodeSkipped(payload));
                 }
                 Command::Cancel { node, reason } => self.ask_to_stop(shared, node.0, reason),
@@ -522,16 +519,6 @@ fn cancelled_kind(reason: &str) -> EventKind {
     EventKind::NodeCancelled(Box::new(CancelledPayload {
         reason: reason.to_owned(),
     }))
-}
-
-fn skip_reason(reason: schedule::SkipReason) -> SkipReason {
-    match reason {
-        schedule::SkipReason::BranchNotTaken => SkipReason::BranchNotTaken,
-        schedule::SkipReason::UpstreamSkipped => SkipReason::UpstreamSkipped,
-        schedule::SkipReason::UpstreamFailed => SkipReason::UpstreamFailed,
-        schedule::SkipReason::NoFailureToHandle => SkipReason::NoFailureToHandle,
-        schedule::SkipReason::LostRace => SkipReason::LostRace,
-    }
 }
 
 /// The future inside the node's span, where somebody subscribes to it.

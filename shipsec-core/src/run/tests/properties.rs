@@ -137,7 +137,7 @@ proptest! {
 
         for event in &events[cut..] {
             let before = view.clone();
-            prop_assert_eq!(view.apply(event), Applied::Applied);
+            prop_assert_eq!(view.apply(event), Applied::Taken);
             for (id, node) in before.nodes() {
                 let now = view.node(id.as_str()).unwrap();
                 prop_assert!(now.attempt >= node.attempt);

@@ -54,7 +54,7 @@ fn events_that_are_not_the_next_one_change_nothing() {
     let mut view = RunView::new(run());
     assert_eq!(view.apply(&log.events[2]), Applied::Gap { expected: 1 });
     assert_eq!(view, RunView::new(run()));
-    assert_eq!(view.apply(&log.events[0]), Applied::Applied);
+    assert_eq!(view.apply(&log.events[0]), Applied::Taken);
     let before = view.clone();
     assert_eq!(view.apply(&log.events[0]), Applied::Duplicate);
     assert_eq!(view.apply(&log.events[2]), Applied::Gap { expected: 2 });
@@ -62,7 +62,7 @@ fn events_that_are_not_the_next_one_change_nothing() {
     other.run_id = "s".parse().unwrap();
     assert_eq!(view.apply(&other), Applied::OtherRun);
     assert_eq!(view, before);
-    assert_eq!(view.apply(&log.events[1]), Applied::Applied);
+    assert_eq!(view.apply(&log.events[1]), Applied::Taken);
 }
 
 #[test]
@@ -369,7 +369,7 @@ fn a_duration_is_the_same_before_and_after_the_wire() {
     let mut log = Log::default();
     log.start("n", 1).complete("n", 1);
     // 0.1 + 0.2 has seventeen digits, and text readers differ in the last one.
-    for (said, shown) in [(0.1 + 0.2, 0.3), (1e-9, 0.0), (1234.567_891, 1234.568)] {
+    for (said, shown) in [(0.1 + 0.2, 0.3), (1e-9, 0.0), (1_234.567_891, 1_234.568)] {
         let mut events = log.events.clone();
         let crate::event::EventKind::NodeCompleted(payload) = &mut events[1].record.kind else {
             unreachable!("the second event of this log")

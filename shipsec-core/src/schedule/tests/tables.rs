@@ -349,3 +349,32 @@ fn commands_are_appended_to_what_the_buffer_holds() {
     assert_eq!(out[0], kept);
     assert_eq!(run.state("b"), NodeState::Skipped);
 }
+
+#[test]
+fn what_events_say_is_what_the_scheduler_says() {
+    use crate::schedule::{EdgeKind, SkipReason};
+    let reasons = [
+        SkipReason::BranchNotTaken,
+        SkipReason::UpstreamSkipped,
+        SkipReason::UpstreamFailed,
+        SkipReason::NoFailureToHandle,
+        SkipReason::LostRace,
+    ];
+    for reason in reasons {
+        assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+    }
+    let text = |value: serde_json::Result<String>| value.unwrap();
+    assert_eq!(
+        text(serde_json::to_string(&FailurePolicy::FailFast)),
+        "\"failFast\""
+    );
+    assert_eq!(
+        text(serde_json::to_string(&FailurePolicy::Finish)),
+        "\"finish\""
+    );
+    assert_eq!(
+        text(serde_json::to_string(&EdgeKind::Finally)),
+        "\"finally\""
+    );
+    assert_eq!(text(serde_json::to_string(&EdgeState::Fired)), "\"fired\"");
+}

@@ -9,8 +9,9 @@ use super::super::{Code, Diagnostics, GraphNode, WorkflowConfig, diagnostic::quo
 use crate::{
     PortId,
     component::{BoundNode, DynComponent, PortSpec, PortType, Registry},
-    event::{ComponentRef, JoinStrategy},
+    event::ComponentRef,
     execute::{RetryPolicy, RetrySettings},
+    schedule::Join,
     value::{Value, coerce},
 };
 
@@ -20,7 +21,7 @@ pub(super) struct Bound {
     pub(super) node: Arc<dyn BoundNode>,
     pub(super) reference: Arc<ComponentRef>,
     pub(super) output_ids: Arc<[PortId]>,
-    pub(super) join: JoinStrategy,
+    pub(super) join: Join,
     pub(super) retry: Arc<RetryPolicy>,
     pub(super) timeout: Option<Duration>,
     pub(super) heartbeat_timeout: Option<Duration>,
@@ -59,14 +60,14 @@ fn bind_one<'a>(
     let config = &node.data.config;
     let at = |rest: &str| format!("/nodes/{place}/data/config{rest}");
     let join = match config.join_strategy.as_deref().map(str::parse) {
-        None => JoinStrategy::All,
+        None => Join::All,
         Some(Ok(join)) => join,
         Some(Err(_)) => {
             let given = config.join_strategy.as_deref().unwrap_or_default();
             let message = format!("{} is no join strategy", quoted(given));
             let suggestion = Some("use all, any, first, quorum:<n> or settled".to_owned());
             found.error(Code::InvalidJoin, at("/joinStrategy"), message, suggestion);
-            JoinStrategy::All
+            Join::All
         }
     };
     let timeout = seconds(config.timeout_seconds, || at("/timeoutSeconds"), found);

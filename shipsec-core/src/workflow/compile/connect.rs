@@ -9,8 +9,7 @@ use super::{
 };
 use crate::{
     component::{PortSpec, PortType},
-    event::JoinStrategy,
-    schedule::{NodeIx, PortIx},
+    schedule::{Join, NodeIx, PortIx},
     workflow::Mapping,
 };
 
@@ -213,7 +212,7 @@ fn check_inputs(
     for pair in mappings.windows(2) {
         let port = &ports[usize::from(pair[0].input)];
         // A node that starts on one of several edges takes the value of the one that fired.
-        let one_of_several = !matches!(bound.join, JoinStrategy::All);
+        let one_of_several = !matches!(bound.join, Join::All);
         let is_list = matches!(port.port_type, PortType::List(_));
         if pair[0].input == pair[1].input && !one_of_several && !is_list {
             let message = format!(
@@ -253,7 +252,7 @@ fn check_inputs(
             );
         }
     }
-    if let JoinStrategy::Quorum(n) = bound.join
+    if let Join::Quorum(n) = bound.join
         && (n == 0 || n > incoming)
     {
         let message = format!(

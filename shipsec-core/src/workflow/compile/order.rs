@@ -15,9 +15,8 @@ use super::{
 };
 use crate::{
     WorkflowId,
-    event::{JoinStrategy, NodeRef},
-    schedule::{self, NodeIx, Topology},
-    workflow::EdgeKind,
+    event::NodeRef,
+    schedule::{NodeIx, Topology},
 };
 
 /// Neighbours of each node, as one array.
@@ -198,11 +197,11 @@ pub(super) fn plan(
     let mut bound: Vec<Bound> = bound.into_iter().collect::<Option<_>>()?;
     let mut topology = Topology::builder();
     for node in order {
-        topology.add_node(join(bound[*node].join));
+        topology.add_node(bound[*node].join);
     }
     for link in &connected.edges {
         let (source, target) = (NodeIx(place[link.source]), NodeIx(place[link.target]));
-        topology.add_edge(source, target, kind(link.kind), link.port);
+        topology.add_edge(source, target, link.kind, link.port);
     }
     let topology = match topology.build() {
         Ok(topology) => Arc::new(topology),
@@ -330,22 +329,4 @@ fn groups(
         }
     }
     (groups, of)
-}
-
-fn join(join: JoinStrategy) -> schedule::Join {
-    match join {
-        JoinStrategy::All => schedule::Join::All,
-        JoinStrategy::Any => schedule::Join::Any,
-        JoinStrategy::First => schedule::Join::First,
-        JoinStrategy::Quorum(n) => schedule::Join::Quorum(n),
-        JoinStrategy::Settled => schedule::Join::Settled,
-    }
-}
-
-fn kind(kind: EdgeKind) -> schedule::EdgeKind {
-    match kind {
-        EdgeKind::Success => schedule::EdgeKind::Success,
-        EdgeKind::Error => schedule::EdgeKind::Error,
-        EdgeKind::Finally => schedule::EdgeKind::Finally,
-    }
 }
