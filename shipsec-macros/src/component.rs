@@ -162,7 +162,7 @@ fn seconds(meta: &ParseNestedMeta<'_>) -> syn::Result<u64> {
     }
     let literal: LitFloat = value.parse()?;
     let millis = literal.base10_parse::<f64>()? * 1000.0;
-    if millis >= 1.0 && millis < 1e15 {
+    if (1.0..1e15).contains(&millis) {
         Ok(millis as u64)
     } else {
         Err(syn::Error::new(

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     future::Future,
-    path::{Path, PathBuf},
+    path::Path,
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -500,7 +500,7 @@ impl Context {
     }
 }
 
-fn temp_error(root: &PathBuf, error: std::io::Error) -> ComponentError {
+fn temp_error(root: &Path, error: std::io::Error) -> ComponentError {
     let message = format!("temp folder in {}: {error}", root.display());
     let kind = ComponentError::from(error).kind();
     ComponentError::new(kind, message)

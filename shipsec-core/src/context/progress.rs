@@ -64,7 +64,7 @@ impl Progress {
     }
 
     /// The tool that the component runs counted it.
-    pub fn from_tool(mut self) -> Self {
+    pub fn counted_by_tool(mut self) -> Self {
         self.payload.source = ProgressSource::Tool;
         self
     }

@@ -37,24 +37,33 @@ impl EventKind {
 
     /// Reads a payload of the given type. A type that is not known, and a payload of a known type
     /// that does not fit it, is kept as it came in [`EventKind::Unknown`].
+    ///
+    /// # Errors
+    ///
+    /// The payload is no JSON.
     pub fn from_wire(event_type: &str, payload: &str) -> serde_json::Result<Self> {
         use serde_json::from_str;
-        Ok(match event_type {
-            "WORKFLOW_STATUS" => Self::WorkflowStatus(from_str(payload)?),
-            "NODE_STARTED" => Self::NodeStarted(from_str(payload)?),
-            "NODE_LOG" => Self::NodeLog(from_str(payload)?),
-            "NODE_PROGRESS" => Self::NodeProgress(from_str(payload)?),
-            "NODE_ARTIFACT" => Self::NodeArtifact(from_str(payload)?),
-            "NODE_AWAITING_INPUT" => Self::NodeAwaitingInput(from_str(payload)?),
-            "NODE_COMPLETED" => Self::NodeCompleted(from_str(payload)?),
-            "NODE_FAILED" => Self::NodeFailed(from_str(payload)?),
-            "NODE_SKIPPED" => Self::NodeSkipped(from_str(payload)?),
-            "NODE_CANCELLED" => Self::NodeCancelled(from_str(payload)?),
-            _ => Self::Unknown(Box::new(UnknownPayload {
-                event_type: event_type.to_owned(),
-                payload: from_str(payload)?,
-            })),
-        })
+        let known = match event_type {
+            "WORKFLOW_STATUS" => from_str(payload).map(Self::WorkflowStatus),
+            "NODE_STARTED" => from_str(payload).map(Self::NodeStarted),
+            "NODE_LOG" => from_str(payload).map(Self::NodeLog),
+            "NODE_PROGRESS" => from_str(payload).map(Self::NodeProgress),
+            "NODE_ARTIFACT" => from_str(payload).map(Self::NodeArtifact),
+            "NODE_AWAITING_INPUT" => from_str(payload).map(Self::NodeAwaitingInput),
+            "NODE_COMPLETED" => from_str(payload).map(Self::NodeCompleted),
+            "NODE_FAILED" => from_str(payload).map(Self::NodeFailed),
+            "NODE_SKIPPED" => from_str(payload).map(Self::NodeSkipped),
+            "NODE_CANCELLED" => from_str(payload).map(Self::NodeCancelled),
+            _ => return Self::kept(event_type, payload),
+        };
+        known.or_else(|_| Self::kept(event_type, payload))
+    }
+
+    fn kept(event_type: &str, payload: &str) -> serde_json::Result<Self> {
+        Ok(Self::Unknown(Box::new(UnknownPayload {
+            event_type: event_type.to_owned(),
+            payload: serde_json::from_str(payload)?,
+        })))
     }
 }
 
@@ -297,5 +306,38 @@ impl JsonSchema for Event {
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         EventIn::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_newer_writer_says_is_kept_as_it_came() {
+        let payloads = [
+            ("NODE_DANCED", json!({"x": [1, null]})),
+            (
+                "WORKFLOW_STATUS",
+                json!({"status": "PAUSED", "by": "somebody"}),
+            ),
+            (
+                "NODE_SKIPPED",
+                json!({"reason": "out-of-budget", "cause": "n"}),
+            ),
+        ];
+        for (event_type, payload) in payloads {
+            let wire = json!({
+                "id": "r:1", "runId": "r", "sequence": 1, "type": event_type, "level": "info",
+                "timestamp": "2025-10-16T09:12:03.123456Z", "nodeId": "n", "attempt": 1,
+                "counter": 1, "payload": payload, "mood": "good",
+            });
+            let event: Event = serde_json::from_value(wire.clone()).unwrap();
+            assert!(matches!(&event.kind, EventKind::Unknown(_)), "{event_type}");
+            assert_eq!(serde_json::to_value(&event).unwrap(), wire);
+        }
+        assert!(EventKind::from_wire("NODE_LOG", "{").is_err());
     }
 }

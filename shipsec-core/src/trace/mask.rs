@@ -157,7 +157,7 @@ impl State {
             add(gentle.as_bytes(), "url");
             add(gentle.replace("%20", "+").as_bytes(), "url");
             let escaped = Json::String(value.clone()).to_string();
-            add(escaped[1..escaped.len() - 1].as_bytes(), "json");
+            add(&escaped.as_bytes()[1..escaped.len() - 1], "json");
             add(
                 escaped[1..escaped.len() - 1].replace('/', "\\/").as_bytes(),
                 "json",

@@ -29,13 +29,16 @@ pub(super) struct Bound {
     pub(super) secret_params: Option<Box<Json>>,
 }
 
+/// A component without parameters, and its output ports.
+type Plain = (Arc<dyn BoundNode>, Arc<[PortId]>);
+
 /// What nodes of one component share.
 struct Known {
     component: Arc<dyn DynComponent>,
     reference: Arc<ComponentRef>,
     retry: Arc<RetryPolicy>,
     /// Without parameters.
-    plain: Option<(Arc<dyn BoundNode>, Arc<[PortId]>)>,
+    plain: Option<Plain>,
 }
 
 pub(super) fn bind(
