@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 
 /// Errors found so far.
 #[derive(Default)]
@@ -40,4 +40,10 @@ impl Errors {
             .map(syn::Error::into_compile_error)
             .unwrap_or_default()
     }
+}
+
+/// The body of a function that stands in where there are errors: they are told, and what would
+/// follow from them is not.
+pub(crate) fn stop() -> TokenStream {
+    quote!(::core::unreachable!("this type does not compile"))
 }

@@ -7,7 +7,12 @@ use serde_json::Value as Json;
 use smallvec::SmallVec;
 
 use super::{Component, ComponentDefinition, Params, PortSpec, Ports};
-use crate::{__private::schema_of, ComponentError, context::Context, value::Value};
+use crate::{
+    __private::{ports_schema, schema_of},
+    ComponentError,
+    context::Context,
+    value::Value,
+};
 
 /// The values of a node's ports, in the order of the ports; `None` where a port has no value.
 #[derive(Debug, Clone, Default)]
@@ -171,9 +176,9 @@ pub fn erase<C: Component>(component: C) -> Arc<dyn DynComponent> {
     definition.inputs = C::Input::specs().into();
     definition.outputs = C::Output::specs().into();
     definition.params = C::Params::specs();
-    definition.input_schema = schema_of::<C::Input>();
+    definition.input_schema = ports_schema::<C::Input>(&definition.inputs);
     definition.params_schema = schema_of::<C::Params>();
-    definition.output_schema = schema_of::<C::Output>();
+    definition.output_schema = ports_schema::<C::Output>(&definition.outputs);
     let validator = jsonschema::draft202012::new(&definition.params_schema).ok();
     Arc::new(Erased {
         component: Arc::new(component),

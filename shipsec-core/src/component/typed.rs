@@ -19,6 +19,12 @@ use crate::{ComponentError, context::Context};
 /// - When the context is cancelled, `run` returns soon; after the grace time its future is dropped.
 /// - Everything that `run` starts ends with it: use [`Context::spawn`].
 /// - A panic inside is recorded as an `InternalError` of that attempt.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a component",
+    label = "expected a component",
+    note = "`#[component(…)]` on `async fn scan_hosts` makes the component `ScanHosts`: name that one, not the function",
+    note = "a type with state of its own implements `Component` by hand"
+)]
 pub trait Component: Send + Sync + 'static {
     /// The input ports.
     type Input: Ports;
