@@ -1,14 +1,14 @@
 //! What the macros expand to; not for use by hand.
 
-use std::collections::BTreeSet;
+use std::{any::TypeId, collections::BTreeSet};
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    component::{ParamSpec, PortSpec},
-    value::{PortData, Secret, Shared},
+    component::{ParamSpec, Params, PortSpec, PortType, Ports},
+    value::{Secret, Shared},
 };
 
 /// JSON Schema 2020-12 of a type, which stands alone.
@@ -61,8 +61,19 @@ pub struct FieldSchemas {
 }
 
 impl FieldSchemas {
+    /// The fields of a set of ports. The bound is what the caller implements, so that a derive that
+    /// it lacks is one error.
+    pub fn ports<T: Ports>() -> Self {
+        Self::of::<T>()
+    }
+
+    /// The fields of a set of parameters.
+    pub fn params<T: Params>() -> Self {
+        Self::of::<T>()
+    }
+
     /// Takes the schema of a struct apart.
-    pub fn of<T: JsonSchema>() -> Self {
+    fn of<T: JsonSchema>() -> Self {
         let mut generator = SchemaSettings::draft2020_12().into_generator();
         // Not as a root: a field that leads back to the struct then refers to its definition.
         let mut schema = T::json_schema(&mut generator).to_value();
@@ -83,13 +94,21 @@ impl FieldSchemas {
         }
     }
 
-    /// The schema of one field, with the definitions that it refers to.
-    fn schema<T: JsonSchema>(&self, id: &str) -> Json {
+    /// The schema of one field, with the definitions that it refers to. What is said beside it
+    /// (description, default) is left out, so that a field that takes anything has the schema
+    /// `true`.
+    fn schema(&self, id: &str) -> Json {
         // A struct whose schema is written by hand may not list its fields.
         let Some(property) = self.properties.get(id) else {
-            return schema_of::<T>();
+            return Json::Bool(true);
         };
         let mut schema = property.clone();
+        if let Json::Object(fields) = &mut schema {
+            fields.retain(|key, _| key != "description" && key != "default");
+            if fields.is_empty() {
+                return Json::Bool(true);
+            }
+        }
         let mut used: BTreeSet<&str> = BTreeSet::new();
         let mut open = vec![property];
         while let Some(schema) = open.pop() {
@@ -127,29 +146,35 @@ impl FieldSchemas {
         Some((name.as_str(), definition))
     }
 
-    /// One port, as its type makes it.
-    pub fn port<T: PortData + JsonSchema>(
+    /// One port. What its type says is asked by the caller, so that a type that cannot cross a port
+    /// is one error.
+    pub fn port(
         &self,
         id: &'static str,
         label: &str,
         description: &str,
+        port_type: PortType,
+        required: bool,
+        held: TypeId,
     ) -> PortSpec {
-        let mut port = PortSpec::of::<T>(id);
+        let mut port = PortSpec::new(id, port_type);
         label.clone_into(&mut port.label);
         description.clone_into(&mut port.description);
-        port.schema = self.schema::<T>(id);
+        port.required = required;
+        port.rust_type = Some(held);
+        port.schema = self.schema(id);
         port
     }
 
     /// One parameter, as serde and its type make it.
-    pub fn param<T: JsonSchema>(&self, id: &str, label: &str, description: &str) -> ParamSpec {
-        let mut param = ParamSpec::new(id, self.schema::<T>(id));
+    pub fn param(&self, id: &str, label: &str, description: &str) -> ParamSpec {
+        let mut param = ParamSpec::new(id, self.schema(id));
         label.clone_into(&mut param.label);
         description.clone_into(&mut param.description);
         param.required = self.required.contains(id);
-        param.default = param
-            .schema
-            .get("default")
+        let property = self.properties.get(id);
+        param.default = property
+            .and_then(|property| property.get("default"))
             .filter(|default| !default.is_null())
             .cloned();
         if param.schema.get("x-shipsec-secret") == Some(&Json::Bool(true)) {
@@ -165,7 +190,9 @@ impl FieldSchemas {
     label = "expected `Secret<_>`, found `{Self}`"
 )]
 pub trait SecretParam {}
+#[diagnostic::do_not_recommend]
 impl<T> SecretParam for Secret<T> {}
+#[diagnostic::do_not_recommend]
 impl<T: SecretParam> SecretParam for Option<T> {}
 
 /// Compiles for secret parameters alone.
@@ -177,6 +204,7 @@ pub const fn secret_editor<T: SecretParam>() {}
     label = "expected `Option<_>`, found `{Self}`"
 )]
 pub trait BranchingPort {}
+#[diagnostic::do_not_recommend]
 impl<T> BranchingPort for Option<T> {}
 
 /// Compiles for optional ports alone.
@@ -188,8 +216,11 @@ pub const fn branching_port<T: BranchingPort>() {}
     label = "expected `Vec<_>`, found `{Self}`"
 )]
 pub trait LiftingPort {}
+#[diagnostic::do_not_recommend]
 impl<T> LiftingPort for Vec<T> {}
+#[diagnostic::do_not_recommend]
 impl<T> LiftingPort for Shared<Vec<T>> {}
+#[diagnostic::do_not_recommend]
 impl<T: LiftingPort> LiftingPort for Option<T> {}
 
 /// Compiles for list ports alone.

@@ -16,18 +16,20 @@ use crate::{
 pub(crate) fn ports(input: &DeriveInput) -> TokenStream {
     let errors = Errors::default();
     let model = model::ports(input, &errors);
+    if model.is_generic() {
+        return errors.into_tokens();
+    }
     let handles = handles(&model);
-    let body = if errors.is_empty() {
-        ports_body(&model)
-    } else {
-        PortsBody::stub()
-    };
     let PortsBody {
         checks,
-        specs,
-        from_values,
-        into_values,
-    } = body;
+        mut specs,
+        mut from_values,
+        mut into_values,
+    } = ports_body(&model);
+    if !errors.is_empty() {
+        // The checks stay: what they find is told with the rest.
+        (specs, from_values, into_values) = (stop(), stop(), stop());
+    }
     let krate = &model.krate;
     let name = &input.ident;
     let handles_name = handles_name(name);
@@ -109,17 +111,6 @@ struct PortsBody {
     into_values: TokenStream,
 }
 
-impl PortsBody {
-    fn stub() -> Self {
-        Self {
-            checks: TokenStream::new(),
-            specs: stop(),
-            from_values: stop(),
-            into_values: stop(),
-        }
-    }
-}
-
 fn ports_body(model: &Struct<'_, Port<'_>>) -> PortsBody {
     let krate = &model.krate;
     let private = quote!(#krate::__private);
@@ -179,7 +170,7 @@ fn ports_body(model: &Struct<'_, Port<'_>>) -> PortsBody {
     PortsBody {
         checks,
         specs: quote! {
-            let fields = #private::FieldSchemas::of::<Self>();
+            let fields = #private::FieldSchemas::ports::<Self>();
             ::std::vec::Vec::from([#specs])
         },
         from_values: quote!(::core::result::Result::Ok(Self { #read })),
@@ -206,7 +197,14 @@ fn port_spec(port: &Port<'_>, krate: &syn::Path, default: Option<&Ident>) -> Tok
         }
     });
     quote! {{
-        let mut port = fields.port::<#ty>(#id, #label, #description);
+        let mut port = fields.port(
+            #id,
+            #label,
+            #description,
+            <#ty as #krate::value::PortData>::port_type(),
+            <#ty as #krate::value::PortData>::required(),
+            ::core::any::TypeId::of::<<#ty as #krate::value::PortData>::Held>(),
+        );
         #branching #lift #priority #default
         port
     },}
@@ -233,26 +231,26 @@ pub(crate) fn params(input: &DeriveInput) -> TokenStream {
     let model = model::params(input, &errors);
     let krate = &model.krate;
     let private = quote!(#krate::__private);
-    let (checks, body) = if errors.is_empty() {
-        let secrets = model.fields.iter().filter(|param| param.is_secret());
-        let checks = secrets.map(|param| require(&private, "secret_editor", param.named.ty));
+    if model.is_generic() {
+        return errors.into_tokens();
+    }
+    let secrets = model.fields.iter().filter(|param| param.is_secret());
+    let checks = secrets.map(|param| require(&private, "secret_editor", param.named.ty));
+    let body = if errors.is_empty() {
         let specs = model.fields.iter().map(|param| param_spec(param, &model));
-        (
-            quote!(#(#checks)*),
-            quote! {
-                let fields = #private::FieldSchemas::of::<Self>();
-                ::std::vec::Vec::from([#(#specs)*])
-            },
-        )
+        quote! {
+            let fields = #private::FieldSchemas::params::<Self>();
+            ::std::vec::Vec::from([#(#specs)*])
+        }
     } else {
-        (TokenStream::new(), stop())
+        stop()
     };
     let name = &input.ident;
     let errors = errors.into_tokens();
     quote! {
         #[allow(clippy::all, clippy::pedantic, clippy::nursery, unused_variables)]
         const _: () = {
-            #checks
+            #(#checks)*
 
             #[automatically_derived]
             impl #krate::component::Params for #name {
@@ -287,7 +285,7 @@ fn param_spec(param: &Param<'_>, model: &Struct<'_, Param<'_>>) -> TokenStream {
         }
     });
     quote! {{
-        let mut param = fields.param::<#ty>(#id, #label, #description);
+        let mut param = fields.param(#id, #label, #description);
         #editor #default
         param
     },}
@@ -297,6 +295,9 @@ fn param_spec(param: &Param<'_>, model: &Struct<'_, Param<'_>>) -> TokenStream {
 pub(crate) fn contract(input: &DeriveInput) -> TokenStream {
     let errors = Errors::default();
     let model::Contract { input, krate, id } = model::contract(input, &errors);
+    if !input.generics.params.is_empty() {
+        return errors.into_tokens();
+    }
     let name = &input.ident;
     let value = quote!(#krate::value);
     let errors = errors.into_tokens();

@@ -40,7 +40,7 @@ pub(crate) fn component(attributes: TokenStream, item: TokenStream) -> TokenStre
         }
         None => {
             errors.push(syn::Error::new(
-                item.span(),
+                Span::call_site(),
                 "a component is an async function; for a type with state implement `Component`",
             ));
             None

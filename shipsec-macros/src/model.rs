@@ -139,6 +139,13 @@ impl<'a, F> Struct<'a, F> {
     }
 }
 
+impl<F> Struct<'_, F> {
+    /// Whether it has parameters of its own, which is a mistake; nothing can stand in for it then.
+    pub(crate) fn is_generic(&self) -> bool {
+        !self.input.generics.params.is_empty()
+    }
+}
+
 fn named_fields<'a>(
     input: &'a DeriveInput,
     what: What,

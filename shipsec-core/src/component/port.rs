@@ -243,14 +243,16 @@ fn says_more_than_a_type(schema: &Json) -> bool {
     while let Some(schema) = stack.pop() {
         match schema {
             Json::Object(fields) => {
-                let is_integer = fields
-                    .get("format")
-                    .and_then(Json::as_str)
-                    .is_some_and(|format| format.starts_with("uint") || format.starts_with("int"));
-                let limits = |key: &str| {
-                    LIMITS.contains(&key) && !(is_integer && matches!(key, "minimum" | "maximum"))
+                let of_type = |key: &str, value: &Json| {
+                    let format = fields.get("format").and_then(Json::as_str);
+                    matches!(key, "minimum" | "maximum")
+                        && value.as_i64().is_some()
+                        && format.and_then(|format| bound_of(format, key)) == value.as_i64()
                 };
-                if fields.keys().any(|key| limits(key)) {
+                let limits = |(key, value): (&String, &Json)| {
+                    LIMITS.contains(&key.as_str()) && !of_type(key, value)
+                };
+                if fields.iter().any(limits) {
                     return true;
                 }
                 stack.extend(fields.values());
@@ -260,6 +262,23 @@ fn says_more_than_a_type(schema: &Json) -> bool {
         }
     }
     false
+}
+
+/// The bound that schemars writes for every value of an integer type, whoever uses it.
+fn bound_of(format: &str, key: &str) -> Option<i64> {
+    let (minimum, maximum) = match format {
+        "uint8" => (0, Some(u8::MAX.into())),
+        "uint16" => (0, Some(u16::MAX.into())),
+        "uint32" | "uint64" | "uint128" | "uint" => (0, None),
+        "int8" => (i8::MIN.into(), Some(i8::MAX.into())),
+        "int16" => (i16::MIN.into(), Some(i16::MAX.into())),
+        _ => return None,
+    };
+    if key == "minimum" {
+        Some(minimum)
+    } else {
+        maximum
+    }
 }
 
 fn is_false(flag: &bool) -> bool {

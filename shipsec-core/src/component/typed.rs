@@ -53,10 +53,10 @@ pub trait Component: Send + Sync + 'static {
 /// [`WorkflowBuilder`](crate::workflow::WorkflowBuilder).
 pub trait HandleRole: Clone + Send + Sync + 'static {
     /// The handle of one port whose field has type `T`.
-    type Handle<T: crate::value::PortData>: Clone + Send + Sync + 'static;
+    type Handle<T: 'static>: Clone + Send + Sync + 'static;
 
     /// Makes the handle of a port of the node that `self` stands for.
-    fn handle<T: crate::value::PortData>(&self, port: &'static str) -> Self::Handle<T>;
+    fn handle<T: 'static>(&self, port: &'static str) -> Self::Handle<T>;
 }
 
 /// A struct whose fields are ports. Write it with `#[derive(Ports)]`.

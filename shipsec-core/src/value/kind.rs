@@ -87,9 +87,23 @@ pub mod kinds {
         }
     }
 
+    /// Nothing at all. A secret may connect to this besides a secret: were a secret's only way the
+    /// one to a secret, the compiler would take that for granted, and blame the input's type.
+    #[doc(hidden)]
+    #[derive(Debug)]
+    pub enum Nothing {}
+    impl Kind for Nothing {
+        fn port_type() -> PortType {
+            PortType::Secret
+        }
+    }
+
     macro_rules! connects {
         ($($from:ty => $($to:ty),+;)*) => {
-            $($(impl ConnectsTo<$to> for $from {})+)*
+            $($(
+                #[diagnostic::do_not_recommend]
+                impl ConnectsTo<$to> for $from {}
+            )+)*
         };
     }
     connects! {
@@ -99,18 +113,30 @@ pub mod kinds {
         Boolean => Any, Text, Boolean, Json;
         Json => Any, Json;
         File => Any, File, Json;
-        Secret => Secret;
+        Secret => Secret, Nothing;
     }
+    #[diagnostic::do_not_recommend]
     impl<K: Kind> ConnectsTo<List<K>> for Any {}
+    #[diagnostic::do_not_recommend]
     impl<K: Kind> ConnectsTo<Map<K>> for Any {}
+    #[diagnostic::do_not_recommend]
     impl<T: ContractId> ConnectsTo<Contract<T>> for Any {}
+    #[diagnostic::do_not_recommend]
     impl<K: Kind> ConnectsTo<List<K>> for List<K> {}
+    #[diagnostic::do_not_recommend]
     impl<K: Kind> ConnectsTo<Any> for List<K> {}
+    #[diagnostic::do_not_recommend]
     impl<K: Kind> ConnectsTo<Json> for List<K> {}
+    #[diagnostic::do_not_recommend]
     impl<K: Kind> ConnectsTo<Map<K>> for Map<K> {}
+    #[diagnostic::do_not_recommend]
     impl<K: Kind> ConnectsTo<Any> for Map<K> {}
+    #[diagnostic::do_not_recommend]
     impl<K: Kind> ConnectsTo<Json> for Map<K> {}
+    #[diagnostic::do_not_recommend]
     impl<T: ContractId> ConnectsTo<Contract<T>> for Contract<T> {}
+    #[diagnostic::do_not_recommend]
     impl<T: ContractId> ConnectsTo<Any> for Contract<T> {}
+    #[diagnostic::do_not_recommend]
     impl<T: ContractId> ConnectsTo<Json> for Contract<T> {}
 }

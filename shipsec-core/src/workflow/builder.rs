@@ -26,25 +26,45 @@ pub struct OutputOf(NodeId);
 pub struct InputOf(NodeId);
 
 /// An output of a node, of the type `T`.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Output<T> {
     node: NodeId,
     port: PortId,
     of: PhantomData<fn() -> T>,
 }
 
+impl<T> Clone for Output<T> {
+    fn clone(&self) -> Self {
+        Self {
+            node: self.node.clone(),
+            port: self.port.clone(),
+            of: PhantomData,
+        }
+    }
+}
+
 /// An input of a node, of the type `T`.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Input<T> {
     node: NodeId,
     port: PortId,
     of: PhantomData<fn() -> T>,
 }
 
-impl HandleRole for OutputOf {
-    type Handle<T: PortData> = Output<T>;
+impl<T> Clone for Input<T> {
+    fn clone(&self) -> Self {
+        Self {
+            node: self.node.clone(),
+            port: self.port.clone(),
+            of: PhantomData,
+        }
+    }
+}
 
-    fn handle<T: PortData>(&self, port: &'static str) -> Output<T> {
+impl HandleRole for OutputOf {
+    type Handle<T: 'static> = Output<T>;
+
+    fn handle<T: 'static>(&self, port: &'static str) -> Output<T> {
         Output {
             node: self.0.clone(),
             port: port.into(),
@@ -54,9 +74,9 @@ impl HandleRole for OutputOf {
 }
 
 impl HandleRole for InputOf {
-    type Handle<T: PortData> = Input<T>;
+    type Handle<T: 'static> = Input<T>;
 
-    fn handle<T: PortData>(&self, port: &'static str) -> Input<T> {
+    fn handle<T: 'static>(&self, port: &'static str) -> Input<T> {
         Input {
             node: self.0.clone(),
             port: port.into(),
