@@ -1,8 +1,8 @@
 //! The macros of the ShipSec SDK. Use them through `shipsec_core`, which re-exports them and shows
 //! a whole component made with them.
 //!
-//! Each macro reads what it is given into a model ([`model`], with [`parse`] and [`serde`]),
-//! gathers every mistake on the way ([`diagnose`]), and writes the model out ([`expand`]). Where
+//! Each macro reads what it is given into a model (`model`, with `parse` and `serde`),
+//! gathers every mistake on the way (`diagnose`), and writes the model out (`expand`). Where
 //! there are mistakes it writes an implementation without a body beside them, so that one mistake
 //! is one error.
 
