@@ -1,0 +1,4 @@
+//! Lists.
+
+pub mod pack;
+pub mod pick;

@@ -1,0 +1,3 @@
+//! Artifacts of a run.
+
+pub mod write;

@@ -1,0 +1,4 @@
+//! Files of this machine.
+
+pub mod read;
+pub mod write;

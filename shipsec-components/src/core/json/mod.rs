@@ -1,0 +1,4 @@
+//! JSON.
+
+mod evaluate;
+pub mod query;

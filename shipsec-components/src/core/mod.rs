@@ -1,0 +1,11 @@
+//! General components: text, lists, JSON, decisions, HTTP, files, artifacts, secrets.
+
+pub mod array;
+pub mod artifact;
+pub mod file;
+pub mod http;
+pub mod json;
+pub mod logic;
+pub mod notify;
+pub mod secret;
+pub mod text;

@@ -1,0 +1,3 @@
+//! Notes to people and other systems.
+
+pub mod webhook;

@@ -1,0 +1,4 @@
+//! Text.
+
+pub mod joiner;
+pub mod splitter;
