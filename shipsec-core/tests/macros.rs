@@ -253,6 +253,47 @@ fn schemas_stand_alone_and_accept_what_the_types_write() {
     assert_fits(&Keyed::specs(), &keyed.into_values(), (&schema, &json));
 }
 
+/// A contract and a set of ports in one, which leads back to itself, and to a name that a
+/// reference must escape.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Contract, Ports)]
+#[contract(id = "test.tree.v1")]
+struct Tree {
+    /// What hangs below.
+    children: Vec<Tree>,
+    /// Oddly named.
+    odd: Odd,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Contract)]
+#[contract(id = "test.odd.v1")]
+#[schemars(rename = "odd/na me~100%")]
+struct Odd {
+    size: u8,
+}
+
+#[test]
+fn a_schema_that_leads_back_to_the_whole_stands_alone() {
+    let leaf = Tree {
+        children: Vec::new(),
+        odd: Odd { size: 1 },
+    };
+    let tree = Tree {
+        children: vec![leaf.clone()],
+        ..leaf
+    };
+    let json = serde_json::to_value(&tree).unwrap();
+    let schema = serde_json::to_value(schemars::schema_for!(Tree)).unwrap();
+    let specs = Tree::specs();
+    assert_fits(&specs, &tree.into_values(), (&schema, &json));
+    let wrong = Value::from(json!([{"children": [{"children": 1}], "odd": {"size": 1}}]));
+    assert!(specs[0].check(&wrong).is_err());
+    assert!(
+        specs[1]
+            .check(&Value::from(json!({"size": "large"})))
+            .is_err()
+    );
+}
+
 #[test]
 fn a_schema_refuses_what_the_field_refuses() {
     let specs = Probe::specs();

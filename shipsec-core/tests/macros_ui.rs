@@ -2,11 +2,6 @@
 //!
 //! After a change on purpose: `TRYBUILD=overwrite cargo test -p shipsec-core --test macros_ui`.
 
-#[test]
-fn everything_that_the_macros_know_compiles() {
-    trybuild::TestCases::new().pass("tests/ui/pass/*.rs");
-}
-
 /// The words around ours are the compiler's, and change with it: raise the version here, look at
 /// the difference, overwrite.
 #[rustversion::attr(
