@@ -49,8 +49,8 @@ impl ArtifactParams {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Ports)]
 #[serde(rename_all = "camelCase")]
 pub struct ArtifactOutput {
-    /// File. A reference to the artifact.
-    pub file: FileRef,
+    /// Artifact. A reference to what was kept.
+    pub artifact: FileRef,
 }
 
 /// Keep an artifact. Keeps a value with the run, as a file that people can take away.
@@ -72,7 +72,7 @@ pub async fn artifact_write(
             _ => None,
         },
     };
-    let file = match text {
+    let artifact = match text {
         Some(text) => {
             let kind = media_type("text/plain; charset=utf-8");
             cx.emit_artifact(&params.name, kind, text).await?
@@ -82,7 +82,7 @@ pub async fn artifact_write(
             keep_json(content, &params.name, kind, cx).await?
         }
     };
-    Ok(ArtifactOutput { file })
+    Ok(ArtifactOutput { artifact })
 }
 
 /// Text that bytes share with a value.

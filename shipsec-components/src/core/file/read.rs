@@ -36,7 +36,7 @@ pub enum ReadAs {
     Text,
     /// JSON, at the output `json`.
     Json,
-    /// An artifact of any content, streamed, at the output `file`.
+    /// An artifact of any content, streamed, at the output `artifact`.
     Artifact,
 }
 
@@ -89,8 +89,8 @@ pub struct ReadOutput {
     pub text: Option<Shared<String>>,
     /// JSON. The content, where it is read as JSON.
     pub json: Option<Value>,
-    /// File. The content, where it is read as an artifact.
-    pub file: Option<FileRef>,
+    /// Artifact. The content, where it is read as one.
+    pub artifact: Option<FileRef>,
     /// Path. The real path of the file, links resolved.
     pub path: String,
     /// Size. Bytes.
@@ -114,7 +114,7 @@ pub async fn file_read(
     let mut output = ReadOutput {
         text: None,
         json: None,
-        file: None,
+        artifact: None,
         path: path.display().to_string(),
         size,
     };
@@ -132,7 +132,7 @@ pub async fn file_read(
         ReadAs::Artifact => {
             let stored = artifact(&mut file, &path, size, params, cx).await?;
             output.size = stored.size;
-            output.file = Some(stored);
+            output.artifact = Some(stored);
         }
     }
     cx.info(format!("read {} bytes of {path:?}", output.size));

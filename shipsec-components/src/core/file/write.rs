@@ -22,10 +22,10 @@ use crate::support::{Root, check_cancelled, file_error};
 pub struct WriteInput {
     /// Path. Relative to the root where there is one, else to the folder of the process.
     pub path: String,
-    /// Content. Text is written as it is, anything else as JSON; give this or a file.
+    /// Content. Text is written as it is, anything else as JSON; give this or an artifact.
     pub content: Option<Value>,
-    /// File. An artifact whose bytes are written; give this or a content.
-    pub file: Option<FileRef>,
+    /// Artifact. Its bytes are written; give this or a content.
+    pub artifact: Option<FileRef>,
 }
 
 /// What happens to a file that is there already.
@@ -111,7 +111,7 @@ pub async fn file_write(
         return Err(exists(&path));
     }
     let mut file = Writing::begin(&path)?;
-    match (&input.content, &input.file) {
+    match (&input.content, &input.artifact) {
         (Some(content), None) => file.value(content, params.pretty)?,
         (None, Some(source)) => {
             let mut bytes = std::pin::pin!(cx.open_file(source).await?);
@@ -121,7 +121,7 @@ pub async fn file_write(
             }
         }
         _ => {
-            let message = "give one of content and file";
+            let message = "give one of content and artifact";
             return Err(ComponentError::validation(message).with_field("content", message));
         }
     }

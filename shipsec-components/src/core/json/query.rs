@@ -202,6 +202,10 @@ mod tests {
             assert_eq!(all(query, &store), expected, "{query}");
         }
         assert_eq!(all("$..*", &store).as_array().unwrap().len(), 27);
+        // Several selectors behind `..`: node by node.
+        let nested = json!({ "a": [5] });
+        assert_eq!(all("$..['a', 0]", &nested), json!([[5], 5]));
+        assert_eq!(all("$..[0, 'a', 'a']", &nested), json!([[5], [5], 5]));
         let list = json!(["a", "b", "c", "d", "e", "f", "g"]);
         for (query, expected) in [
             ("$[1:3]", json!(["b", "c"])),
@@ -335,5 +339,42 @@ mod tests {
         let wide = json!(vec![1; 10_000]);
         let error = ask(&wide, &QueryParams::new("$..*"), BUDGET, &|| true).unwrap_err();
         assert!(error.message().contains("cancelled"), "{error}");
+    }
+
+    /// Values that have the keys `a` to `c` at some depth, so that queries find something.
+    fn documents() -> impl proptest::strategy::Strategy<Value = Json> {
+        use proptest::prelude::{Just, Strategy, any, prop_oneof};
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::from),
+            (-3_i64..3).prop_map(Json::from),
+            "[ab]{0,2}".prop_map(Json::from),
+        ];
+        leaf.prop_recursive(4, 40, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+                proptest::collection::btree_map("[abc]", inner, 0..4)
+                    .prop_map(|fields| Json::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest::proptest! {
+        /// Where no budget is at stake, the parser's crate finds the same. (But not for several
+        /// selectors behind `..`: it orders by selector, the standard by node.)
+        #[test]
+        fn another_evaluation_finds_the_same(data in documents()) {
+            use jsonpath_rust::JsonPath;
+            for query in [
+                "$", "$.a", "$[0]", "$[-1]", "$.*", "$..a", "$..*", "$..[0]", "$.a..b", "$[1:]",
+                "$..[::2]", "$..[::-1]", "$['a','b']", "$[?@.a]", "$..[?@.a]",
+                "$..[?@ == 1]", "$..[?@ < 'b']", "$..[?@.a == $.b]", "$..[?@.a && !@.b]",
+                "$..[?@.a > 0 || @[0] == true]", "$..[?length(@) == 2]",
+            ] {
+                let found = data.query(query).unwrap();
+                let found = Json::Array(found.into_iter().cloned().collect());
+                proptest::prop_assert_eq!(all(query, &data), found, "{}", query);
+            }
+        }
     }
 }

@@ -1,0 +1,10 @@
+//! The components as a host meets them: out of the registry, inside runs.
+
+mod bench;
+mod catalogue;
+mod dev;
+mod files;
+mod http;
+mod server;
+mod values;
+mod webhook;
