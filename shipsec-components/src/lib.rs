@@ -8,6 +8,7 @@ mod catalogue;
 pub mod contract;
 pub mod core;
 pub mod dev;
+pub mod report;
 pub mod source;
 mod support;
 

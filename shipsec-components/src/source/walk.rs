@@ -362,7 +362,7 @@ fn is_binary(path: &Path) -> std::io::Result<bool> {
 }
 
 /// Text from the file system without line breaks and other control characters.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 
-use super::paths::PathClass;
+use super::super::paths::PathClass;
 use super::random;
 use crate::contract::Severity;
 

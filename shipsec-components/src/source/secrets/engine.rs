@@ -5,8 +5,8 @@ use std::io::Read;
 use aho_corasick::AhoCorasick;
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
+use super::super::paths::{PathClass, classify};
 use super::checks::{Candidate, Verdict};
-use super::paths::{PathClass, classify};
 use super::random;
 use super::rules::{Kind, RULES, Rule};
 use crate::contract::{Finding, Severity, fingerprint};

@@ -7,7 +7,6 @@
 
 mod checks;
 mod engine;
-mod paths;
 mod random;
 mod rules;
 

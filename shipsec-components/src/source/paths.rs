@@ -1,18 +1,18 @@
-//! What a file's path says about the secrets in it.
+//! What a file's path says about what is found in it.
 
 /// How findings in a file are to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PathClass {
+pub(crate) struct PathClass {
     /// Not scanned: lock files, minified and vendored code.
-    pub(super) skipped: bool,
+    pub(crate) skipped: bool,
     /// Tests, examples and documentation: findings weigh less.
-    pub(super) secondary: bool,
+    pub(crate) secondary: bool,
     /// Configuration, where a value needs no quotes.
-    pub(super) config: bool,
+    pub(crate) config: bool,
     /// Translations: full of the word "password", never of passwords.
-    pub(super) translation: bool,
+    pub(crate) translation: bool,
     /// Rust, which keeps unit tests in the file they test.
-    pub(super) rust: bool,
+    pub(crate) rust: bool,
 }
 
 const LOCK_FILES: &[&str] = &[
@@ -111,7 +111,7 @@ const TRANSLATIONS: &[&str] = &[
 ];
 
 /// Reads a path that is relative to the root of the walk.
-pub(super) fn classify(path: &str) -> PathClass {
+pub(crate) fn classify(path: &str) -> PathClass {
     let lower = path.to_ascii_lowercase();
     let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
     let stem = name.split('.').next().unwrap_or(name);
@@ -154,17 +154,7 @@ pub(super) fn classify(path: &str) -> PathClass {
         stem,
         "readme" | "changelog" | "changes" | "news" | "history"
     );
-    let secondary = named_as_test
-        || document
-        || folders.clone().any(|folder| {
-            SECONDARY.contains(&folder)
-                || folder.ends_with("_test")
-                || folder.ends_with("-test")
-                || folder.ends_with("_tests")
-                || folder.ends_with("-tests")
-                || folder.ends_with(".tests")
-                || folder.ends_with("-examples")
-        });
+    let secondary = named_as_test || document || folders.clone().any(is_secondary_folder);
     let config = matches!(
         extension,
         "env"
@@ -199,6 +189,27 @@ pub(super) fn classify(path: &str) -> PathClass {
         translation,
         rust: extension == "rs",
     }
+}
+
+fn is_secondary_folder(folder: &str) -> bool {
+    SECONDARY.contains(&folder)
+        || ["_test", "-test", "_tests", "-tests", ".tests", "-examples"]
+            .iter()
+            .any(|end| folder.ends_with(end))
+}
+
+/// Whether the file lies in somebody else's code, such as `node_modules`.
+pub(crate) fn is_vendored(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let (folders, _) = lower.rsplit_once('/').unwrap_or_default();
+    folders.split('/').any(|folder| VENDORED.contains(&folder))
+}
+
+/// Whether the file lies in a folder of tests, examples or documentation.
+pub(crate) fn is_in_secondary_folder(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let (folders, _) = lower.rsplit_once('/').unwrap_or_default();
+    folders.split('/').any(is_secondary_folder)
 }
 
 #[cfg(test)]
