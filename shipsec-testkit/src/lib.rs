@@ -1,1 +1,15 @@
-//! Placeholder until the first module lands.
+//! What tests of components, stores and executors are made with.
+//!
+//! - [`Harness`] runs a graph or a single component in this process, with a clock that a test
+//!   holds, and gives its outcome and its events.
+//! - [`assert_component_compliance`] holds a component to its contract.
+//! - [`conformance`] has the suites that a new trace store or artifact storage is proven with.
+
+mod compliance;
+pub mod conformance;
+mod harness;
+mod redact;
+
+pub use compliance::{Compliance, assert_component_compliance};
+pub use harness::{Finished, Harness};
+pub use redact::trace_lines;

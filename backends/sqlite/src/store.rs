@@ -1,0 +1,300 @@
+//! The store.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use shipsec_core::{
+    RunId, WorkflowId,
+    event::{Event, Record, Timestamp, WorkflowStatus},
+    trace::{
+        AppendError, Appended, Capabilities, RunFilter, RunSummary, StoreError, StoreErrorKind,
+        TraceStore,
+    },
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    Options,
+    error::store_error,
+    house::{House, keep},
+    rows::{Reader, SELECT},
+    schema,
+    writer::{Job, Writer, unsigned},
+};
+
+/// How long a connection waits for another that holds the file.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Appends that may wait for the writer.
+const WAITING: usize = 1024;
+
+/// A trace store in one SQLite file. Dropping it waits until what was appended is written.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use shipsec_core::trace::{RunFilter, TraceStore};
+/// use shipsec_sqlite::SqliteStore;
+///
+/// # let folder = std::env::temp_dir().join(format!("shipsec-doc-{}", std::process::id()));
+/// let store = SqliteStore::open(folder.join("shipsec.db"))?;
+/// assert!(store.runs(&RunFilter::default()).await?.is_empty());
+/// # drop(store);
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct SqliteStore {
+    path: Arc<PathBuf>,
+    house: Arc<House>,
+    jobs: Option<mpsc::Sender<Job>>,
+    readers: Arc<Mutex<Vec<Connection>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens a file, which is created with its folder where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] naming the file: `Denied` when it cannot be opened or written, `Corrupt` when
+    /// it is damaged or no database, `Other` when it is another program's or a newer version's.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path, Options::default())
+    }
+
+    /// Opens a file with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        let path = Arc::new(path.as_ref().to_owned());
+        if !options.read_only {
+            make_folder(&path)?;
+        }
+        let mut connection = connect(&path, options.read_only)?;
+        let failed = |error: rusqlite::Error| store_error(&path, "opening", &error);
+        if options.read_only {
+            schema::check(&connection, &path)?;
+        } else {
+            let synchronous = if options.survive_power_loss { "FULL" } else { "NORMAL" };
+            connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+            connection.pragma_update(None, "synchronous", synchronous).map_err(failed)?;
+            connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(failed)?;
+            schema::migrate(&mut connection, &path)?;
+        }
+        let house = Arc::new(House::default());
+        let mut threads = Vec::new();
+        let thread = |name: &str, body: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|error| {
+                let message = format!("trace store {}: no thread: {error}", path.display());
+                StoreError::new(StoreErrorKind::Unavailable, message)
+            })
+        };
+        let keeper = connect(&path, options.read_only)?;
+        let (shared, file) = (house.clone(), path.clone());
+        let keeps = move || keep(&shared, &keeper, &file, !options.read_only);
+        threads.push(thread("shipsec-sqlite-house", Box::new(keeps))?);
+        let mut jobs = None;
+        if !options.read_only {
+            let (send, receive) = mpsc::channel(WAITING);
+            let writer = Writer { connection, path: path.clone(), house: house.clone() };
+            threads.push(thread("shipsec-sqlite-writer", Box::new(|| writer.run(receive)))?);
+            jobs = Some(send);
+        }
+        Ok(Self { path, house, jobs, readers: Arc::default(), threads })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads on a thread where it may block, with a connection of its own.
+    async fn with_reader<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &Path) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (path, readers) = (self.path.clone(), self.readers.clone());
+        let work = move || {
+            let pooled = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let connection = match pooled {
+                Some(connection) => connection,
+                None => connect(&path, true)?,
+            };
+            let result = read(&connection, &path);
+            let mut pool = readers.lock().unwrap_or_else(PoisonError::into_inner);
+            if pool.len() < 8 {
+                pool.push(connection);
+            }
+            result
+        };
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+            Err(StoreError::new(StoreErrorKind::Other, format!("reading the trace store: {error}")))
+        })
+    }
+
+    async fn last_sequence(&self, run: &RunId) -> Result<u64, StoreError> {
+        let run = run.clone();
+        self.with_reader(move |connection, path| {
+            let failed = |error: rusqlite::Error| store_error(path, "reading", &error);
+            let sql = "SELECT last_sequence FROM runs WHERE run_id = ?1";
+            let mut select = connection.prepare_cached(sql).map_err(failed)?;
+            let last = select.query_row([run.as_str()], |row| row.get(0)).optional();
+            Ok(unsigned(last.map_err(failed)?.unwrap_or(0)))
+        })
+        .await
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.jobs = None;
+        self.house.close();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has told so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), StoreError> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(folder).map_err(|error| {
+        let message = format!("trace store {}: its folder cannot be made: {error}", path.display());
+        StoreError::new(StoreErrorKind::Denied, message)
+    })
+}
+
+fn connect(path: &Path, read_only: bool) -> Result<Connection, StoreError> {
+    let failed = |error: rusqlite::Error| store_error(path, "opening", &error);
+    let mode = if read_only {
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+    };
+    let connection =
+        Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
+    connection.busy_timeout(BUSY).map_err(failed)?;
+    Ok(connection)
+}
+
+#[async_trait]
+impl TraceStore for SqliteStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::DURABLE
+    }
+
+    async fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, AppendError> {
+        let closed = |records| {
+            let message = format!("trace store {} is open for reading alone", self.path.display());
+            AppendError { error: StoreError::new(StoreErrorKind::Denied, message), records }
+        };
+        let Some(jobs) = &self.jobs else { return Err(closed(records)) };
+        let (reply, answer) = oneshot::channel();
+        let job = Job { run: run.clone(), records, reply };
+        if let Err(mpsc::error::SendError(job)) = jobs.send(job).await {
+            return Err(closed(job.records));
+        }
+        answer.await.unwrap_or_else(|_| {
+            let message = format!("trace store {}: its writer has stopped", self.path.display());
+            let error = StoreError::new(StoreErrorKind::Other, message);
+            Err(AppendError { error, records: Vec::new() })
+        })
+    }
+
+    async fn read(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let run = run.clone();
+        self.with_reader(move |connection, path| {
+            let failed = |error: rusqlite::Error| store_error(path, "reading", &error);
+            let sql = "SELECT key FROM runs WHERE run_id = ?1";
+            let mut select = connection.prepare_cached(sql).map_err(failed)?;
+            let key: Option<i64> =
+                select.query_row([run.as_str()], |row| row.get(0)).optional().map_err(failed)?;
+            let Some(key) = key else { return Ok(Vec::new()) };
+            let mut select = connection.prepare_cached(SELECT).map_err(failed)?;
+            let after = i64::try_from(after).unwrap_or(i64::MAX);
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut rows = select.query(params![key, after, limit]).map_err(failed)?;
+            let mut reader = Reader::new(&run, path);
+            let mut events = Vec::new();
+            while let Some(row) = rows.next().map_err(failed)? {
+                events.push(reader.event(row)?);
+            }
+            Ok(events)
+        })
+        .await
+    }
+
+    async fn wait_beyond(&self, run: &RunId, after: u64) -> Result<u64, StoreError> {
+        let _waiting = self.house.wait();
+        loop {
+            // Listening begins before looking, so that nothing is missed in between.
+            let mut news = std::pin::pin!(self.house.news.notified());
+            news.as_mut().enable();
+            let last = self.last_sequence(run).await?;
+            if last > after {
+                return Ok(last);
+            }
+            news.await;
+        }
+    }
+
+    async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, StoreError> {
+        let filter = filter.clone();
+        self.with_reader(move |connection, path| {
+            let failed = |error: rusqlite::Error| store_error(path, "listing runs", &error);
+            let sql = "SELECT run_id, workflow_id, status, started_at, updated_at, last_sequence
+                       FROM runs
+                       WHERE (?1 IS NULL OR workflow_id = ?1) AND (?2 IS NULL OR status = ?2)
+                         AND last_sequence > 0
+                       ORDER BY started_at DESC, run_id DESC LIMIT ?3";
+            let workflow = filter.workflow_id.as_ref().map(WorkflowId::as_str);
+            let status = filter.status.map(WorkflowStatus::as_str);
+            let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
+            let mut select = connection.prepare_cached(sql).map_err(failed)?;
+            let mut rows = select.query(params![workflow, status, limit]).map_err(failed)?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next().map_err(failed)? {
+                found.push(summary(row, path)?);
+            }
+            Ok(found)
+        })
+        .await
+    }
+}
+
+fn summary(row: &rusqlite::Row<'_>, path: &Path) -> Result<RunSummary, StoreError> {
+    let failed = |error: rusqlite::Error| store_error(path, "listing runs", &error);
+    let corrupt = |what: String| {
+        StoreError::new(StoreErrorKind::Corrupt, format!("trace store {}: {what}", path.display()))
+    };
+    let id: String = row.get(0).map_err(failed)?;
+    let run = RunId::parse(&id).map_err(|error| corrupt(error.to_string()))?;
+    let status: String = row.get(2).map_err(failed)?;
+    let status = serde_json::from_value(status.into())
+        .map_err(|error| corrupt(format!("status of run {run}: {error}")))?;
+    let started = Timestamp::from_micros(row.get(3).map_err(failed)?);
+    let mut summary = RunSummary::new(run, status, started);
+    summary.workflow_id = row.get::<_, Option<String>>(1).map_err(failed)?.map(WorkflowId::from);
+    summary.updated_at = Timestamp::from_micros(row.get(4).map_err(failed)?);
+    summary.last_sequence = unsigned(row.get(5).map_err(failed)?);
+    Ok(summary)
+}

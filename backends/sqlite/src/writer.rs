@@ -1,0 +1,164 @@
+//! The one thread that writes: group commit.
+
+use std::{path::PathBuf, sync::Arc};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use shipsec_core::{
+    RunId,
+    event::{EventKind, Record, WorkflowStatus},
+    trace::{AppendError, Appended, StoreError},
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    error::store_error,
+    house::House,
+    rows::{INSERT, Texts, level_number, texts},
+};
+
+/// Rows that one transaction takes at most, save for a batch that is larger by itself.
+const ROWS: usize = 4096;
+
+/// One append that waits.
+pub(crate) struct Job {
+    pub(crate) run: RunId,
+    pub(crate) records: Vec<Record>,
+    pub(crate) reply: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+pub(crate) struct Writer {
+    pub(crate) connection: Connection,
+    pub(crate) path: Arc<PathBuf>,
+    pub(crate) house: Arc<House>,
+}
+
+impl Writer {
+    /// Writes until nobody can append any more.
+    pub(crate) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut waiting = Vec::new();
+        while let Some(job) = jobs.blocking_recv() {
+            let mut rows = job.records.len();
+            waiting.push(job);
+            while rows < ROWS {
+                let Ok(job) = jobs.try_recv() else { break };
+                rows += job.records.len();
+                waiting.push(job);
+            }
+            self.write(&mut waiting);
+        }
+    }
+
+    fn write(&mut self, waiting: &mut Vec<Job>) {
+        // Values become text before the file is locked.
+        let mut ready = Vec::with_capacity(waiting.len());
+        for job in waiting.drain(..) {
+            let texts: Result<Vec<Texts>, StoreError> =
+                job.records.iter().map(|record| texts(record, &self.path)).collect();
+            match texts {
+                Ok(texts) => ready.push((job, texts)),
+                Err(error) => fail(job, error),
+            }
+        }
+        match self.commit(&ready) {
+            Ok(appended) => {
+                for ((job, _), appended) in ready.into_iter().zip(appended) {
+                    // Whoever does not wait any more finds the events in the log.
+                    let _ = job.reply.send(Ok(appended));
+                }
+                self.house.grown();
+            }
+            Err(error) => {
+                let error = store_error(&self.path, "appending", &error);
+                for (job, _) in ready {
+                    fail(job, error.clone());
+                }
+            }
+        }
+    }
+
+    fn commit(&mut self, ready: &[(Job, Vec<Texts>)]) -> rusqlite::Result<Vec<Appended>> {
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let appended = ready.iter().map(|(job, texts)| append(&transaction, job, texts)).collect();
+        let appended: Vec<Appended> = match appended {
+            Ok(appended) => appended,
+            Err(error) => {
+                transaction.rollback()?;
+                return Err(error);
+            }
+        };
+        transaction.commit()?;
+        Ok(appended)
+    }
+}
+
+fn fail(job: Job, error: StoreError) {
+    let _ = job.reply.send(Err(AppendError { error, records: job.records }));
+}
+
+fn append(transaction: &Transaction<'_>, job: &Job, texts: &[Texts]) -> rusqlite::Result<Appended> {
+    let Some(first) = job.records.first() else {
+        let sql = "SELECT last_sequence FROM runs WHERE run_id = ?1";
+        let last = transaction.prepare_cached(sql)?.query_row([job.run.as_str()], |row| row.get::<_, i64>(0));
+        return Ok(Appended::new(unsigned(last.optional()?.unwrap_or(0)), 0, 0));
+    };
+    let (key, before): (i64, i64) = {
+        let sql = "SELECT key, last_sequence FROM runs WHERE run_id = ?1";
+        let known = transaction
+            .prepare_cached(sql)?
+            .query_row([job.run.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        match known {
+            Some(known) => known,
+            None => {
+                let sql = "INSERT INTO runs (run_id, status, started_at, updated_at, last_sequence)
+                           VALUES (?1, ?2, ?3, ?3, 0)";
+                let status = WorkflowStatus::Stale.as_str();
+                let at = first.timestamp.as_micros();
+                transaction.prepare_cached(sql)?.execute(params![job.run.as_str(), status, at])?;
+                (transaction.last_insert_rowid(), 0)
+            }
+        }
+    };
+    let mut insert = transaction.prepare_cached(INSERT)?;
+    let mut last = before;
+    let mut newest = None;
+    let mut status: Option<&'static str> = None;
+    let mut workflow = None;
+    for (record, texts) in job.records.iter().zip(texts) {
+        let stored = insert.execute(params![
+            key,
+            last + 1,
+            record.timestamp.as_micros(),
+            record.kind.type_name(),
+            level_number(record.level),
+            record.node_id().map_or("", |node| node.as_str()),
+            record.attempt,
+            record.counter,
+            record.message.as_deref(),
+            texts.payload,
+            texts.extra,
+        ])?;
+        if stored == 0 {
+            continue;
+        }
+        last += 1;
+        newest = Some(record.timestamp.as_micros());
+        if let EventKind::WorkflowStatus(payload) = &record.kind {
+            status = Some(payload.status.as_str());
+            workflow = workflow.or(payload.workflow_id.as_ref());
+        }
+    }
+    if let Some(newest) = newest {
+        let sql = "UPDATE runs SET last_sequence = ?2, updated_at = ?3,
+                   status = coalesce(?4, status), workflow_id = coalesce(workflow_id, ?5) WHERE key = ?1";
+        let workflow = workflow.map(|id| id.as_str());
+        transaction.prepare_cached(sql)?.execute(params![key, last, newest, status, workflow])?;
+    }
+    let stored = usize::try_from(last - before).unwrap_or(0);
+    Ok(Appended::new(unsigned(last), stored, job.records.len() - stored))
+}
+
+pub(crate) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

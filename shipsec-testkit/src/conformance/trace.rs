@@ -1,0 +1,311 @@
+//! The contract of a [`TraceStore`].
+//!
+//! ```
+//! use std::sync::Arc;
+//! use shipsec_core::trace::{MemoryStore, TraceStore};
+//!
+//! shipsec_testkit::trace_store_conformance!(async || -> Arc<dyn TraceStore> {
+//!     Arc::new(MemoryStore::new())
+//! });
+//! ```
+
+use std::{sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use serde_json::json;
+use shipsec_core::{
+    RunId,
+    event::{
+        Event, EventKind, LogPayload, NodeRef, Record, StatusPayload, Timestamp, UnknownPayload,
+        WorkflowStatus,
+    },
+    trace::{RunFilter, TraceStore, TraceStoreExt},
+};
+
+type Store = Arc<dyn TraceStore>;
+
+fn run(id: &str) -> RunId {
+    RunId::parse(id).expect("the suite's own ids are valid")
+}
+
+/// A log line of one producer.
+fn line(node: &str, counter: u32) -> Record {
+    let kind = EventKind::NodeLog(Box::new(LogPayload::default()));
+    let at = Timestamp::from_micros(1_760_605_923_123_456 + i64::from(counter));
+    Record::new(at, Some(NodeRef::new(node)), 1, counter, kind).with_message(format!("{node} {counter}"))
+}
+
+fn status(counter: u32, status: WorkflowStatus) -> Record {
+    let mut payload = StatusPayload::new(status);
+    payload.workflow_id = Some("suite".into());
+    let at = Timestamp::from_micros(1_760_605_923_000_000 + i64::from(counter));
+    Record::new(at, None, 0, counter, EventKind::WorkflowStatus(Box::new(payload)))
+}
+
+async fn all(store: &Store, id: &str) -> Vec<Event> {
+    store.read(&run(id), 0, usize::MAX).await.expect("read")
+}
+
+fn assert_dense(events: &[Event]) {
+    for (event, expected) in events.iter().zip(1..) {
+        assert_eq!(event.sequence, expected, "a gap or a duplicate");
+    }
+}
+
+/// Many tasks append at once: every number is given once, each producer's order is kept.
+pub async fn sequence_is_dense(store: Store) {
+    const TASKS: u32 = 16;
+    const EACH: u32 = 50;
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for counter in 1..=EACH {
+                    let record = line(&format!("n{task}"), counter);
+                    store.append(&run("r"), vec![record]).await.expect("append");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("a task of the suite");
+    }
+    let events = all(&store, "r").await;
+    assert_eq!(events.len(), (TASKS * EACH) as usize);
+    assert_dense(&events);
+    for task in 0..TASKS {
+        let id = format!("n{task}");
+        let own = events.iter().filter(|event| event.node_id().is_some_and(|node| node == id.as_str()));
+        assert!(own.map(|event| event.counter).eq(1..=EACH), "order of {id}");
+    }
+}
+
+/// The records of one append stand next to each other, whoever else appends.
+pub async fn a_batch_is_stored_as_one(store: Store) {
+    let tasks: Vec<_> = (0..8)
+        .map(|task| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let batch = (1..=20).map(|counter| line(&format!("n{task}"), counter)).collect();
+                store.append(&run("r"), batch).await.expect("append")
+            })
+        })
+        .collect();
+    for task in tasks {
+        assert_eq!(task.await.expect("a task of the suite").stored, 20);
+    }
+    let events = all(&store, "r").await;
+    assert_dense(&events);
+    for batch in events.chunks(20) {
+        assert!(batch.iter().all(|event| event.node == batch[0].node), "torn apart");
+    }
+}
+
+/// The same records again, in whatever mixture, are stored once.
+pub async fn appending_again_stores_nothing_twice(store: Store) {
+    let id = run("r");
+    let batch = |counters: &[u32]| counters.iter().map(|n| line("n", *n)).collect::<Vec<_>>();
+    let first = store.append(&id, batch(&[1, 2, 3])).await.expect("append");
+    assert_eq!((first.last_sequence, first.stored, first.duplicates), (3, 3, 0));
+    let again = store.append(&id, batch(&[1, 2, 3])).await.expect("append");
+    assert_eq!((again.last_sequence, again.stored, again.duplicates), (3, 0, 3));
+    let overlap = store.append(&id, batch(&[3, 4])).await.expect("append");
+    assert_eq!((overlap.last_sequence, overlap.stored, overlap.duplicates), (4, 1, 1));
+    // A hole may be filled later, once.
+    store.append(&id, batch(&[7])).await.expect("append");
+    store.append(&id, batch(&[6, 5, 7])).await.expect("append");
+    let other = Record { attempt: 2, ..line("n", 1) };
+    assert_eq!(store.append(&id, vec![other.clone(), other]).await.expect("append").stored, 1);
+    store.append(&id, vec![status(1, WorkflowStatus::Running), status(1, WorkflowStatus::Running)]).await.expect("append");
+    let events = all(&store, "r").await;
+    assert_dense(&events);
+    let keys: Vec<_> = events.iter().map(|event| (event.node.is_some(), event.attempt, event.counter)).collect();
+    let n = |counter| (true, 1, counter);
+    assert_eq!(keys, [n(1), n(2), n(3), n(4), n(7), n(6), n(5), (true, 2, 1), (false, 0, 1)]);
+}
+
+/// Hints of plan indices change nothing: right, wrong or far off.
+pub async fn a_hint_is_only_a_hint(store: Store) {
+    let hinted = |node: &str, hint: u32, counter: u32| {
+        let mut record = line(node, counter);
+        record.node = Some(NodeRef::at(node.into(), hint));
+        record
+    };
+    let batch = vec![
+        hinted("a", 0, 1), hinted("b", 0, 1), hinted("a", 7, 1), hinted("b", u32::MAX - 1, 2), hinted("a", 0, 3),
+        hinted("a", 0, 2), hinted("a", 0, 2), hinted("b", 0, 2),
+    ];
+    let appended = store.append(&run("r"), batch).await.expect("append");
+    assert_eq!((appended.stored, appended.duplicates), (5, 3));
+}
+
+/// An empty append is no event.
+pub async fn an_empty_append_stores_nothing(store: Store) {
+    let appended = store.append(&run("r"), Vec::new()).await.expect("append");
+    assert_eq!((appended.last_sequence, appended.stored), (0, 0));
+    assert!(all(&store, "r").await.is_empty());
+}
+
+/// Reading goes on after a number, in pages.
+pub async fn reading_goes_on_after_a_number(store: Store) {
+    let id = run("r");
+    for counter in 1..=25 {
+        store.append(&id, vec![line("n", counter)]).await.expect("append");
+    }
+    let mut after = 0;
+    let mut pages = Vec::new();
+    loop {
+        let page = store.read(&id, after, 10).await.expect("read");
+        let Some(last) = page.last() else { break };
+        after = last.sequence;
+        pages.push(page.len());
+    }
+    assert_eq!(pages, [10, 10, 5]);
+    assert!(store.read(&id, u64::MAX, 10).await.expect("read").is_empty());
+    assert!(store.read(&run("unknown"), 0, 10).await.expect("read").is_empty());
+}
+
+/// Runs do not see each other's events, nor share producers.
+pub async fn runs_are_apart(store: Store) {
+    store.append(&run("a"), vec![line("n", 1)]).await.expect("append");
+    store.append(&run("b"), vec![line("n", 1), line("n", 2)]).await.expect("append");
+    assert_eq!(all(&store, "a").await.len(), 1);
+    assert_eq!(all(&store, "b").await.len(), 2);
+    assert!(all(&store, "b").await.iter().all(|event| event.run_id == run("b")));
+}
+
+/// What an event holds comes back as it was, unknown types and fields too.
+pub async fn events_come_back_as_they_were(store: Store) {
+    let mut extra = serde_json::Map::new();
+    extra.insert("traceparent".into(), json!("00-abc"));
+    let mut odd = Record::new(
+        Timestamp::from_micros(-5),
+        Some(NodeRef::new("nöde\n\u{1b}[31m")),
+        3,
+        9,
+        EventKind::Unknown(Box::new(UnknownPayload {
+            event_type: "NODE_TELEPORTED".into(),
+            payload: json!({"to": ["x", null, 1.5]}),
+        })),
+    );
+    odd.extra = Some(Box::new(extra));
+    let records = vec![status(1, WorkflowStatus::Running), line("n", 1), odd];
+    store.append(&run("r"), records.clone()).await.expect("append");
+    let back: Vec<Record> = all(&store, "r").await.into_iter().map(|event| event.record).collect();
+    assert_eq!(back, records);
+}
+
+/// Waiting ends when there is more, and at once when there is already.
+pub async fn waiting_ends_when_there_is_more(store: Store) {
+    let id = run("r");
+    let waits = {
+        let (store, id) = (store.clone(), id.clone());
+        tokio::spawn(async move { store.wait_beyond(&id, 0).await })
+    };
+    tokio::task::yield_now().await;
+    assert!(!waits.is_finished());
+    store.append(&id, vec![line("n", 1)]).await.expect("append");
+    assert_eq!(waits.await.expect("a task of the suite").expect("wait"), 1);
+    assert_eq!(store.wait_beyond(&id, 0).await.expect("wait"), 1);
+}
+
+/// Any number of subscribers get history and then live events, each once, in order, to the end.
+pub async fn subscribers_get_every_event_once(store: Store) {
+    const EVENTS: u32 = 300;
+    let id = run("r");
+    let subscribe = |after: u64| {
+        let (store, id) = (store.clone(), id.clone());
+        tokio::spawn(async move { store.subscribe(id, after).map(|event| event.expect("event").sequence).collect::<Vec<_>>().await })
+    };
+    let mut subscribers = vec![(0, subscribe(0))];
+    for counter in 1..=EVENTS {
+        store.append(&id, vec![line("n", counter)]).await.expect("append");
+        if counter % 50 == 0 {
+            let after = u64::from(counter / 2);
+            subscribers.push((after, subscribe(after)));
+        }
+    }
+    store.append(&id, vec![status(1, WorkflowStatus::Completed)]).await.expect("append");
+    subscribers.push((0, subscribe(0)));
+    for (after, subscriber) in subscribers {
+        let seen = subscriber.await.expect("a task of the suite");
+        assert!(seen.into_iter().eq(after + 1..=u64::from(EVENTS) + 1), "after {after}");
+    }
+}
+
+/// A subscriber that does not read slows nobody.
+pub async fn a_slow_subscriber_slows_nobody(store: Store) {
+    let id = run("r");
+    let mut idle: Vec<_> = (0..20).map(|_| store.subscribe(id.clone(), 0)).collect();
+    store.append(&id, vec![line("n", 1)]).await.expect("append");
+    for stream in &mut idle {
+        stream.next().await.expect("an event").expect("event");
+    }
+    let appends = async {
+        for counter in 2..=500 {
+            store.append(&id, vec![line("n", counter)]).await.expect("append");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), appends).await.expect("appending waits for a reader");
+    drop(idle);
+}
+
+/// Dropping the future of an append stores all of its records or none.
+pub async fn a_dropped_append_is_all_or_nothing(store: Store) {
+    let id = run("r");
+    for round in 0..20 {
+        let node = format!("n{round}");
+        let batch: Vec<_> = (1..=10).map(|counter| line(&node, counter)).collect();
+        let append = store.append(&id, batch.clone());
+        let _ = tokio::time::timeout(Duration::from_micros(round * 20), append).await;
+        store.append(&id, batch).await.expect("append");
+    }
+    let events = all(&store, "r").await;
+    assert_dense(&events);
+    assert_eq!(events.len(), 200);
+}
+
+/// Runs are listed newest first, filtered, at most so many.
+pub async fn runs_are_listed_newest_first(store: Store) {
+    for (n, id) in (0_u32..).zip(["a", "b", "c"]) {
+        let mut first = status(1, WorkflowStatus::Running);
+        first.timestamp = Timestamp::from_micros(i64::from(n) * 1_000_000);
+        store.append(&run(id), vec![first]).await.expect("append");
+    }
+    store.append(&run("b"), vec![line("n", 1), status(2, WorkflowStatus::Failed)]).await.expect("append");
+    let ids = async |filter: RunFilter| -> Vec<String> {
+        let runs = store.runs(&filter).await.expect("runs");
+        runs.iter().map(|run| run.run_id.to_string()).collect()
+    };
+    assert_eq!(ids(RunFilter::default()).await, ["c", "b", "a"]);
+    assert_eq!(ids(RunFilter::default().with_limit(2)).await, ["c", "b"]);
+    assert_eq!(ids(RunFilter::default().with_status(WorkflowStatus::Failed)).await, ["b"]);
+    assert_eq!(ids(RunFilter::default().with_workflow("suite")).await, ["c", "b", "a"]);
+    assert!(ids(RunFilter::default().with_workflow("other")).await.is_empty());
+    let failed = &store.runs(&RunFilter::default().with_status(WorkflowStatus::Failed)).await.expect("runs")[0];
+    assert_eq!((failed.last_sequence, failed.status), (3, WorkflowStatus::Failed));
+    assert_eq!(failed.workflow_id.as_ref().expect("workflow"), &"suite");
+}
+
+/// Makes a test of each case. The argument is an async closure that gives a fresh store.
+#[macro_export]
+macro_rules! trace_store_conformance {
+    ($factory:expr) => {
+        $crate::trace_store_conformance! { @cases $factory,
+            sequence_is_dense, a_batch_is_stored_as_one, appending_again_stores_nothing_twice,
+            a_hint_is_only_a_hint, an_empty_append_stores_nothing, reading_goes_on_after_a_number,
+            runs_are_apart, events_come_back_as_they_were, waiting_ends_when_there_is_more,
+            subscribers_get_every_event_once, a_slow_subscriber_slows_nobody,
+            a_dropped_append_is_all_or_nothing, runs_are_listed_newest_first
+        }
+    };
+    (@cases $factory:expr, $($case:ident),+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let factory = $factory;
+                $crate::conformance::trace::$case(factory().await).await;
+            }
+        )+
+    };
+}
