@@ -25,7 +25,12 @@ pub struct Compliance {
 
 impl Default for Compliance {
     fn default() -> Self {
-        Self { params: json!({}), inputs: json!({}), secrets: Vec::new(), may_fail: false }
+        Self {
+            params: json!({}),
+            inputs: json!({}),
+            secrets: Vec::new(),
+            may_fail: false,
+        }
     }
 }
 
@@ -78,15 +83,25 @@ pub async fn assert_component_compliance(component: Arc<dyn DynComponent>, trial
         secrets = secrets.with(*name, value.clone());
     }
     let harness = Harness::default().secrets(secrets.clone());
-    let ran = harness.run_dyn(&component, trial.params.clone(), trial.inputs.clone()).await;
+    let ran = harness
+        .run_dyn(&component, trial.params.clone(), trial.inputs.clone())
+        .await;
     let id = &component.definition().id;
     if !trial.may_fail {
-        assert_eq!(ran.outcome.status, WorkflowStatus::Completed, "{id}: {:?}", ran.outcome.failure);
+        assert_eq!(
+            ran.outcome.status,
+            WorkflowStatus::Completed,
+            "{id}: {:?}",
+            ran.outcome.failure
+        );
     }
     in_order(id.as_str(), &ran.events);
     let log = ran.jsonl();
     for (name, value) in &trial.secrets {
-        assert!(!log.contains(value.as_str()), "{id}: the secret {name} is in the log");
+        assert!(
+            !log.contains(value.as_str()),
+            "{id}: the secret {name} is in the log"
+        );
     }
     cancels(&component, &trial, secrets).await;
 }
@@ -96,10 +111,18 @@ fn described(component: &Arc<dyn DynComponent>) {
     let id = &definition.id;
     assert!(!definition.description.is_empty(), "{id}: no description");
     for port in definition.inputs.iter().chain(definition.outputs.iter()) {
-        assert!(!port.description.is_empty(), "{id}: port {} has no description", port.id);
+        assert!(
+            !port.description.is_empty(),
+            "{id}: port {} has no description",
+            port.id
+        );
     }
     for param in &definition.params {
-        assert!(!param.description.is_empty(), "{id}: parameter {} has no description", param.id);
+        assert!(
+            !param.description.is_empty(),
+            "{id}: parameter {} has no description",
+            param.id
+        );
     }
 }
 
@@ -111,16 +134,35 @@ fn in_order(id: &str, events: &[Event]) {
     for event in events.iter().filter(of_node) {
         match &event.kind {
             EventKind::NodeStarted(_) => {
-                assert_eq!(open, None, "{id}: attempt {} begins inside another", event.attempt);
-                assert_eq!(event.attempt, ended + 1, "{id}: attempts are not counted one by one");
+                assert_eq!(
+                    open, None,
+                    "{id}: attempt {} begins inside another",
+                    event.attempt
+                );
+                assert_eq!(
+                    event.attempt,
+                    ended + 1,
+                    "{id}: attempts are not counted one by one"
+                );
                 (open, done) = (Some(event.attempt), 0);
             }
-            EventKind::NodeCompleted(_) | EventKind::NodeFailed(_) | EventKind::NodeCancelled(_) => {
-                assert_eq!(open.take(), Some(event.attempt), "{id}: an end without a start");
+            EventKind::NodeCompleted(_)
+            | EventKind::NodeFailed(_)
+            | EventKind::NodeCancelled(_) => {
+                assert_eq!(
+                    open.take(),
+                    Some(event.attempt),
+                    "{id}: an end without a start"
+                );
                 ended = event.attempt;
             }
             kind => {
-                assert_eq!(open, Some(event.attempt), "{id}: {} outside of its attempt", kind.type_name());
+                assert_eq!(
+                    open,
+                    Some(event.attempt),
+                    "{id}: {} outside of its attempt",
+                    kind.type_name()
+                );
                 if let EventKind::NodeProgress(progress) = kind
                     && let Some(now) = progress.done
                 {
@@ -141,16 +183,28 @@ async fn cancels(component: &Arc<dyn DynComponent>, trial: &Compliance, secrets:
     let _ = registry.register_dyn(Arc::new(EntryPoint::new()));
     let _ = registry.register_dyn(component.clone());
     let graph = single(component, trial.params.clone(), trial.inputs.clone());
-    let plan = compile(&graph, &registry).unwrap_or_else(|found| panic!("{id}: {found}")).plan;
+    let plan = compile(&graph, &registry)
+        .unwrap_or_else(|found| panic!("{id}: {found}"))
+        .plan;
     let store: Arc<dyn TraceStore> = Arc::new(MemoryStore::new());
-    let executor = LocalExecutor::builder(store.clone()).secrets(Arc::new(secrets)).build();
-    let handle =
-        executor.start(RunRequest::new(plan)).await.unwrap_or_else(|error| panic!("{id}: {error}"));
+    let executor = LocalExecutor::builder(store.clone())
+        .secrets(Arc::new(secrets))
+        .build();
+    let handle = executor
+        .start(RunRequest::new(plan))
+        .await
+        .unwrap_or_else(|error| panic!("{id}: {error}"));
     handle.cancel("compliance");
     handle.wait().await;
-    let events = store.read(handle.id(), 0, usize::MAX).await.unwrap_or_default();
+    let events = store
+        .read(handle.id(), 0, usize::MAX)
+        .await
+        .unwrap_or_default();
     let dropped = events.iter().any(|event| {
-        event.message.as_deref().is_some_and(|text| text.contains("did not stop within"))
+        event
+            .message
+            .as_deref()
+            .is_some_and(|text| text.contains("did not stop within"))
     });
     assert!(!dropped, "{id}: it did not stop when it was cancelled");
 }

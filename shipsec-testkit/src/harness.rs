@@ -38,7 +38,13 @@ pub struct Finished {
 impl Finished {
     /// An output of a node that nothing depends on, as JSON.
     pub fn output(&self, node: &str, port: &str) -> Option<Json> {
-        self.outcome.outputs.get(node)?.get(port)?.json().ok().cloned()
+        self.outcome
+            .outputs
+            .get(node)?
+            .get(port)?
+            .json()
+            .ok()
+            .cloned()
     }
 
     /// The log as JSON, an event a line.
@@ -118,10 +124,16 @@ impl Harness {
             .unwrap_or_else(|diagnostics| panic!("the graph does not compile:\n{diagnostics}"));
         let request = RunRequest::new(compiled.plan).with_inputs(inputs);
         let executor = self.executor();
-        let handle = executor.start(request).await.unwrap_or_else(|error| panic!("{error}"));
+        let handle = executor
+            .start(request)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
         let outcome = handle.wait().await;
         let events = self.store.read(handle.id(), 0, usize::MAX).await;
-        Finished { outcome, events: events.unwrap_or_else(|error| panic!("{error}")) }
+        Finished {
+            outcome,
+            events: events.unwrap_or_else(|error| panic!("{error}")),
+        }
     }
 
     /// Runs one component as node `node`, with these parameters and values of its inputs. Secret

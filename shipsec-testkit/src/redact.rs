@@ -10,7 +10,10 @@ use shipsec_core::event::{Event, EventKind};
 pub fn trace_lines(events: &[Event]) -> String {
     let mut text = String::new();
     for event in events {
-        let node = event.node_id().map(|node| format!(" {node}#{}", event.attempt)).unwrap_or_default();
+        let node = event
+            .node_id()
+            .map(|node| format!(" {node}#{}", event.attempt))
+            .unwrap_or_default();
         let more = match &event.kind {
             EventKind::WorkflowStatus(payload) => format!(" {}", payload.status),
             EventKind::NodeSkipped(payload) => {
@@ -22,8 +25,16 @@ pub fn trace_lines(events: &[Event]) -> String {
             }
             _ => String::new(),
         };
-        let message = event.message.as_deref().map(|text| format!(": {text}")).unwrap_or_default();
-        text.push_str(&format!("{} {}{node}{more}{message}\n", event.sequence, event.kind.type_name()));
+        let message = event
+            .message
+            .as_deref()
+            .map(|text| format!(": {text}"))
+            .unwrap_or_default();
+        text.push_str(&format!(
+            "{} {}{node}{more}{message}\n",
+            event.sequence,
+            event.kind.type_name()
+        ));
     }
     text
 }

@@ -5,8 +5,8 @@ mod trace {
 
     use shipsec_core::trace::{MemoryStore, TraceStore};
 
-    shipsec_testkit::trace_store_conformance!(async || -> Arc<dyn TraceStore> {
-        Arc::new(MemoryStore::new())
+    shipsec_testkit::trace_store_conformance!(async || {
+        Arc::new(MemoryStore::new()) as Arc<dyn TraceStore>
     });
 }
 

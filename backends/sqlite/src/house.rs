@@ -80,7 +80,8 @@ pub(crate) fn keep(house: &House, connection: &Connection, path: &PathBuf, write
     let mut log = path.clone().into_os_string();
     log.push("-wal");
     let log = PathBuf::from(log);
-    let version = || connection.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0));
+    let version =
+        || connection.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0));
     let mut seen = version().ok();
     loop {
         {

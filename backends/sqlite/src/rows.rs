@@ -34,7 +34,11 @@ pub(crate) fn texts(record: &Record, path: &Path) -> Result<Texts, StoreError> {
         );
         StoreError::new(StoreErrorKind::Other, message)
     };
-    let extra = record.extra.as_ref().map(|extra| serde_json::to_string(extra)).transpose();
+    let extra = record
+        .extra
+        .as_ref()
+        .map(|extra| serde_json::to_string(extra))
+        .transpose();
     Ok(Texts {
         payload: serde_json::to_string(&record.kind).map_err(failed)?,
         extra: extra.map_err(failed)?,
@@ -68,7 +72,11 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(run: &'a RunId, path: &'a Path) -> Self {
-        Self { run, path, last_node: None }
+        Self {
+            run,
+            path,
+            last_node: None,
+        }
     }
 
     pub(crate) fn event(&mut self, row: &Row<'_>) -> Result<Event, StoreError> {
@@ -76,7 +84,11 @@ impl<'a> Reader<'a> {
             Unreadable::Row(error) => crate::error::store_error(self.path, "reading", &error),
             Unreadable::Event(error) => StoreError::new(
                 StoreErrorKind::Corrupt,
-                format!("trace store {}: an event of run {} cannot be read: {error}", self.path.display(), self.run),
+                format!(
+                    "trace store {}: an event of run {} cannot be read: {error}",
+                    self.path.display(),
+                    self.run
+                ),
             ),
         })
     }
@@ -111,7 +123,11 @@ impl<'a> Reader<'a> {
             kind,
             extra,
         };
-        Ok(Event { run_id: self.run.clone(), sequence: u64::try_from(sequence).unwrap_or(0), record })
+        Ok(Event {
+            run_id: self.run.clone(),
+            sequence: u64::try_from(sequence).unwrap_or(0),
+            record,
+        })
     }
 }
 
@@ -133,5 +149,7 @@ impl From<serde_json::Error> for Unreadable {
 }
 
 fn text(value: ValueRef<'_>) -> Result<&str, Unreadable> {
-    value.as_str().map_err(|error| Unreadable::Row(error.into()))
+    value
+        .as_str()
+        .map_err(|error| Unreadable::Row(error.into()))
 }

@@ -46,15 +46,20 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
     if version == MIGRATIONS.len() {
         return Ok(());
     }
-    let transaction =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failed)?;
     // The other process may have done it while this one waited.
     let version = check(&transaction, path)?;
     for migration in &MIGRATIONS[version..] {
         transaction.execute_batch(migration).map_err(failed)?;
     }
-    transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64).map_err(failed)?;
+    transaction
+        .pragma_update(None, "application_id", APPLICATION)
+        .map_err(failed)?;
+    transaction
+        .pragma_update(None, "user_version", MIGRATIONS.len() as i64)
+        .map_err(failed)?;
     transaction.commit().map_err(failed)
 }
 

@@ -61,7 +61,9 @@ pub struct SqliteStore {
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("SqliteStore")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,19 +93,32 @@ impl SqliteStore {
         if options.read_only {
             schema::check(&connection, &path)?;
         } else {
-            let synchronous = if options.survive_power_loss { "FULL" } else { "NORMAL" };
-            connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
-            connection.pragma_update(None, "synchronous", synchronous).map_err(failed)?;
-            connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(failed)?;
+            let synchronous = if options.survive_power_loss {
+                "FULL"
+            } else {
+                "NORMAL"
+            };
+            connection
+                .pragma_update(None, "journal_mode", "WAL")
+                .map_err(failed)?;
+            connection
+                .pragma_update(None, "synchronous", synchronous)
+                .map_err(failed)?;
+            connection
+                .pragma_update(None, "wal_autocheckpoint", 0)
+                .map_err(failed)?;
             schema::migrate(&mut connection, &path)?;
         }
         let house = Arc::new(House::default());
         let mut threads = Vec::new();
         let thread = |name: &str, body: Box<dyn FnOnce() + Send>| {
-            std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|error| {
-                let message = format!("trace store {}: no thread: {error}", path.display());
-                StoreError::new(StoreErrorKind::Unavailable, message)
-            })
+            std::thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(body)
+                .map_err(|error| {
+                    let message = format!("trace store {}: no thread: {error}", path.display());
+                    StoreError::new(StoreErrorKind::Unavailable, message)
+                })
         };
         let keeper = connect(&path, options.read_only)?;
         let (shared, file) = (house.clone(), path.clone());
@@ -112,11 +127,24 @@ impl SqliteStore {
         let mut jobs = None;
         if !options.read_only {
             let (send, receive) = mpsc::channel(WAITING);
-            let writer = Writer { connection, path: path.clone(), house: house.clone() };
-            threads.push(thread("shipsec-sqlite-writer", Box::new(|| writer.run(receive)))?);
+            let writer = Writer {
+                connection,
+                path: path.clone(),
+                house: house.clone(),
+            };
+            threads.push(thread(
+                "shipsec-sqlite-writer",
+                Box::new(|| writer.run(receive)),
+            )?);
             jobs = Some(send);
         }
-        Ok(Self { path, house, jobs, readers: Arc::default(), threads })
+        Ok(Self {
+            path,
+            house,
+            jobs,
+            readers: Arc::default(),
+            threads,
+        })
     }
 
     /// The file.
@@ -144,9 +172,14 @@ impl SqliteStore {
             }
             result
         };
-        tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-            Err(StoreError::new(StoreErrorKind::Other, format!("reading the trace store: {error}")))
-        })
+        tokio::task::spawn_blocking(work)
+            .await
+            .unwrap_or_else(|error| {
+                Err(StoreError::new(
+                    StoreErrorKind::Other,
+                    format!("reading the trace store: {error}"),
+                ))
+            })
     }
 
     async fn last_sequence(&self, run: &RunId) -> Result<u64, StoreError> {
@@ -155,7 +188,9 @@ impl SqliteStore {
             let failed = |error: rusqlite::Error| store_error(path, "reading", &error);
             let sql = "SELECT last_sequence FROM runs WHERE run_id = ?1";
             let mut select = connection.prepare_cached(sql).map_err(failed)?;
-            let last = select.query_row([run.as_str()], |row| row.get(0)).optional();
+            let last = select
+                .query_row([run.as_str()], |row| row.get(0))
+                .optional();
             Ok(unsigned(last.map_err(failed)?.unwrap_or(0)))
         })
         .await
@@ -174,11 +209,17 @@ impl Drop for SqliteStore {
 }
 
 fn make_folder(path: &Path) -> Result<(), StoreError> {
-    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+    let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    else {
         return Ok(());
     };
     std::fs::create_dir_all(folder).map_err(|error| {
-        let message = format!("trace store {}: its folder cannot be made: {error}", path.display());
+        let message = format!(
+            "trace store {}: its folder cannot be made: {error}",
+            path.display()
+        );
         StoreError::new(StoreErrorKind::Denied, message)
     })
 }
@@ -190,8 +231,8 @@ fn connect(path: &Path, read_only: bool) -> Result<Connection, StoreError> {
     } else {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
     };
-    let connection =
-        Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
+    let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
     Ok(connection)
 }
@@ -204,19 +245,37 @@ impl TraceStore for SqliteStore {
 
     async fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, AppendError> {
         let closed = |records| {
-            let message = format!("trace store {} is open for reading alone", self.path.display());
-            AppendError { error: StoreError::new(StoreErrorKind::Denied, message), records }
+            let message = format!(
+                "trace store {} is open for reading alone",
+                self.path.display()
+            );
+            AppendError {
+                error: StoreError::new(StoreErrorKind::Denied, message),
+                records,
+            }
         };
-        let Some(jobs) = &self.jobs else { return Err(closed(records)) };
+        let Some(jobs) = &self.jobs else {
+            return Err(closed(records));
+        };
         let (reply, answer) = oneshot::channel();
-        let job = Job { run: run.clone(), records, reply };
+        let job = Job {
+            run: run.clone(),
+            records,
+            reply,
+        };
         if let Err(mpsc::error::SendError(job)) = jobs.send(job).await {
             return Err(closed(job.records));
         }
         answer.await.unwrap_or_else(|_| {
-            let message = format!("trace store {}: its writer has stopped", self.path.display());
+            let message = format!(
+                "trace store {}: its writer has stopped",
+                self.path.display()
+            );
             let error = StoreError::new(StoreErrorKind::Other, message);
-            Err(AppendError { error, records: Vec::new() })
+            Err(AppendError {
+                error,
+                records: Vec::new(),
+            })
         })
     }
 
@@ -226,9 +285,13 @@ impl TraceStore for SqliteStore {
             let failed = |error: rusqlite::Error| store_error(path, "reading", &error);
             let sql = "SELECT key FROM runs WHERE run_id = ?1";
             let mut select = connection.prepare_cached(sql).map_err(failed)?;
-            let key: Option<i64> =
-                select.query_row([run.as_str()], |row| row.get(0)).optional().map_err(failed)?;
-            let Some(key) = key else { return Ok(Vec::new()) };
+            let key: Option<i64> = select
+                .query_row([run.as_str()], |row| row.get(0))
+                .optional()
+                .map_err(failed)?;
+            let Some(key) = key else {
+                return Ok(Vec::new());
+            };
             let mut select = connection.prepare_cached(SELECT).map_err(failed)?;
             let after = i64::try_from(after).unwrap_or(i64::MAX);
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -270,7 +333,9 @@ impl TraceStore for SqliteStore {
             let status = filter.status.map(WorkflowStatus::as_str);
             let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
             let mut select = connection.prepare_cached(sql).map_err(failed)?;
-            let mut rows = select.query(params![workflow, status, limit]).map_err(failed)?;
+            let mut rows = select
+                .query(params![workflow, status, limit])
+                .map_err(failed)?;
             let mut found = Vec::new();
             while let Some(row) = rows.next().map_err(failed)? {
                 found.push(summary(row, path)?);
@@ -284,7 +349,10 @@ impl TraceStore for SqliteStore {
 fn summary(row: &rusqlite::Row<'_>, path: &Path) -> Result<RunSummary, StoreError> {
     let failed = |error: rusqlite::Error| store_error(path, "listing runs", &error);
     let corrupt = |what: String| {
-        StoreError::new(StoreErrorKind::Corrupt, format!("trace store {}: {what}", path.display()))
+        StoreError::new(
+            StoreErrorKind::Corrupt,
+            format!("trace store {}: {what}", path.display()),
+        )
     };
     let id: String = row.get(0).map_err(failed)?;
     let run = RunId::parse(&id).map_err(|error| corrupt(error.to_string()))?;
@@ -293,7 +361,10 @@ fn summary(row: &rusqlite::Row<'_>, path: &Path) -> Result<RunSummary, StoreErro
         .map_err(|error| corrupt(format!("status of run {run}: {error}")))?;
     let started = Timestamp::from_micros(row.get(3).map_err(failed)?);
     let mut summary = RunSummary::new(run, status, started);
-    summary.workflow_id = row.get::<_, Option<String>>(1).map_err(failed)?.map(WorkflowId::from);
+    summary.workflow_id = row
+        .get::<_, Option<String>>(1)
+        .map_err(failed)?
+        .map(WorkflowId::from);
     summary.updated_at = Timestamp::from_micros(row.get(4).map_err(failed)?);
     summary.last_sequence = unsigned(row.get(5).map_err(failed)?);
     Ok(summary)

@@ -52,8 +52,11 @@ impl Writer {
         // Values become text before the file is locked.
         let mut ready = Vec::with_capacity(waiting.len());
         for job in waiting.drain(..) {
-            let texts: Result<Vec<Texts>, StoreError> =
-                job.records.iter().map(|record| texts(record, &self.path)).collect();
+            let texts: Result<Vec<Texts>, StoreError> = job
+                .records
+                .iter()
+                .map(|record| texts(record, &self.path))
+                .collect();
             match texts {
                 Ok(texts) => ready.push((job, texts)),
                 Err(error) => fail(job, error),
@@ -77,9 +80,13 @@ impl Writer {
     }
 
     fn commit(&mut self, ready: &[(Job, Vec<Texts>)]) -> rusqlite::Result<Vec<Appended>> {
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let appended = ready.iter().map(|(job, texts)| append(&transaction, job, texts)).collect();
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let appended = ready
+            .iter()
+            .map(|(job, texts)| append(&transaction, job, texts))
+            .collect();
         let appended: Vec<Appended> = match appended {
             Ok(appended) => appended,
             Err(error) => {
@@ -93,13 +100,18 @@ impl Writer {
 }
 
 fn fail(job: Job, error: StoreError) {
-    let _ = job.reply.send(Err(AppendError { error, records: job.records }));
+    let _ = job.reply.send(Err(AppendError {
+        error,
+        records: job.records,
+    }));
 }
 
 fn append(transaction: &Transaction<'_>, job: &Job, texts: &[Texts]) -> rusqlite::Result<Appended> {
     let Some(first) = job.records.first() else {
         let sql = "SELECT last_sequence FROM runs WHERE run_id = ?1";
-        let last = transaction.prepare_cached(sql)?.query_row([job.run.as_str()], |row| row.get::<_, i64>(0));
+        let last = transaction
+            .prepare_cached(sql)?
+            .query_row([job.run.as_str()], |row| row.get::<_, i64>(0));
         return Ok(Appended::new(unsigned(last.optional()?.unwrap_or(0)), 0, 0));
     };
     let (key, before): (i64, i64) = {
@@ -115,7 +127,9 @@ fn append(transaction: &Transaction<'_>, job: &Job, texts: &[Texts]) -> rusqlite
                            VALUES (?1, ?2, ?3, ?3, 0)";
                 let status = WorkflowStatus::Stale.as_str();
                 let at = first.timestamp.as_micros();
-                transaction.prepare_cached(sql)?.execute(params![job.run.as_str(), status, at])?;
+                transaction
+                    .prepare_cached(sql)?
+                    .execute(params![job.run.as_str(), status, at])?;
                 (transaction.last_insert_rowid(), 0)
             }
         }
@@ -153,10 +167,16 @@ fn append(transaction: &Transaction<'_>, job: &Job, texts: &[Texts]) -> rusqlite
         let sql = "UPDATE runs SET last_sequence = ?2, updated_at = ?3,
                    status = coalesce(?4, status), workflow_id = coalesce(workflow_id, ?5) WHERE key = ?1";
         let workflow = workflow.map(|id| id.as_str());
-        transaction.prepare_cached(sql)?.execute(params![key, last, newest, status, workflow])?;
+        transaction
+            .prepare_cached(sql)?
+            .execute(params![key, last, newest, status, workflow])?;
     }
     let stored = usize::try_from(last - before).unwrap_or(0);
-    Ok(Appended::new(unsigned(last), stored, job.records.len() - stored))
+    Ok(Appended::new(
+        unsigned(last),
+        stored,
+        job.records.len() - stored,
+    ))
 }
 
 pub(crate) fn unsigned(number: i64) -> u64 {

@@ -25,7 +25,13 @@ mod conformance {
 
 fn line(node: &str, counter: u32) -> Record {
     let kind = EventKind::NodeLog(Box::new(LogPayload::default()));
-    Record::new(Timestamp::from_micros(1), Some(NodeRef::new(node)), 1, counter, kind)
+    Record::new(
+        Timestamp::from_micros(1),
+        Some(NodeRef::new(node)),
+        1,
+        counter,
+        kind,
+    )
 }
 
 fn run() -> RunId {
@@ -37,11 +43,17 @@ async fn what_was_appended_is_there_after_opening_again() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("deep/er/shipsec.db");
     let store = SqliteStore::open(&file).unwrap();
-    store.append(&run(), vec![line("n", 1), line("n", 2)]).await.unwrap();
+    store
+        .append(&run(), vec![line("n", 1), line("n", 2)])
+        .await
+        .unwrap();
     drop(store);
     let store = SqliteStore::open(&file).unwrap();
     assert_eq!(store.read(&run(), 0, 10).await.unwrap().len(), 2);
-    let appended = store.append(&run(), vec![line("n", 2), line("n", 3)]).await.unwrap();
+    let appended = store
+        .append(&run(), vec![line("n", 2), line("n", 3)])
+        .await
+        .unwrap();
     assert_eq!((appended.last_sequence, appended.duplicates), (3, 1));
 }
 
@@ -49,7 +61,10 @@ async fn what_was_appended_is_there_after_opening_again() {
 async fn another_handle_on_the_same_file_is_told_of_new_events() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("shipsec.db");
-    let (writes, reads) = (SqliteStore::open(&file).unwrap(), SqliteStore::open(&file).unwrap());
+    let (writes, reads) = (
+        SqliteStore::open(&file).unwrap(),
+        SqliteStore::open(&file).unwrap(),
+    );
     let waits = tokio::spawn(async move { reads.wait_beyond(&run(), 0).await.unwrap() });
     tokio::task::yield_now().await;
     writes.append(&run(), vec![line("n", 1)]).await.unwrap();
@@ -60,14 +75,20 @@ async fn another_handle_on_the_same_file_is_told_of_new_events() {
 async fn two_handles_append_to_one_run_without_a_gap() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("shipsec.db");
-    let stores = [SqliteStore::open(&file).unwrap(), SqliteStore::open(&file).unwrap()];
+    let stores = [
+        SqliteStore::open(&file).unwrap(),
+        SqliteStore::open(&file).unwrap(),
+    ];
     let tasks: Vec<_> = stores
         .into_iter()
         .enumerate()
         .map(|(n, store)| {
             tokio::spawn(async move {
                 for counter in 1..=100 {
-                    store.append(&run(), vec![line(&format!("n{n}"), counter)]).await.unwrap();
+                    store
+                        .append(&run(), vec![line(&format!("n{n}"), counter)])
+                        .await
+                        .unwrap();
                 }
             })
         })
@@ -75,7 +96,11 @@ async fn two_handles_append_to_one_run_without_a_gap() {
     for task in tasks {
         task.await.unwrap();
     }
-    let events = SqliteStore::open(&file).unwrap().read(&run(), 0, 1000).await.unwrap();
+    let events = SqliteStore::open(&file)
+        .unwrap()
+        .read(&run(), 0, 1000)
+        .await
+        .unwrap();
     assert!(events.iter().map(|event| event.sequence).eq(1..=200));
 }
 
@@ -83,11 +108,20 @@ async fn two_handles_append_to_one_run_without_a_gap() {
 fn a_file_that_is_no_database_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("shipsec.db");
-    std::fs::write(&file, "this is not a database, it is a letter to somebody".repeat(100)).unwrap();
+    std::fs::write(
+        &file,
+        "this is not a database, it is a letter to somebody".repeat(100),
+    )
+    .unwrap();
     let error = SqliteStore::open(&file).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     assert!(error.to_string().contains("shipsec.db"), "{error}");
-    assert!(std::fs::read_to_string(&file).unwrap().starts_with("this is not"), "it was changed");
+    assert!(
+        std::fs::read_to_string(&file)
+            .unwrap()
+            .starts_with("this is not"),
+        "it was changed"
+    );
 }
 
 #[tokio::test]
@@ -96,13 +130,17 @@ async fn a_damaged_file_is_an_error_that_names_it() {
     let file = folder.path().join("shipsec.db");
     let store = SqliteStore::open(&file).unwrap();
     for counter in 1..=2000 {
-        store.append(&run(), vec![line("n", counter)]).await.unwrap();
+        store
+            .append(&run(), vec![line("n", counter)])
+            .await
+            .unwrap();
     }
     drop(store);
     let size = std::fs::metadata(&file).unwrap().len();
     let mut open = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
     std::io::Seek::seek(&mut open, std::io::SeekFrom::Start(4096)).unwrap();
-    open.write_all(&vec![0xA5; usize::try_from(size).unwrap() - 4096]).unwrap();
+    open.write_all(&vec![0xA5; usize::try_from(size).unwrap() - 4096])
+        .unwrap();
     drop(open);
     let error = match SqliteStore::open(&file) {
         Ok(store) => store.read(&run(), 0, 5000).await.unwrap_err(),
@@ -118,13 +156,23 @@ fn another_programs_and_a_newer_versions_file_are_refused() {
     let file = folder.path().join("shipsec.db");
     let other = rusqlite::Connection::open(&file).unwrap();
     other.execute_batch("CREATE TABLE theirs (x)").unwrap();
-    assert!(SqliteStore::open(&file).unwrap_err().to_string().contains("another program"));
+    assert!(
+        SqliteStore::open(&file)
+            .unwrap_err()
+            .to_string()
+            .contains("another program")
+    );
     let newer = folder.path().join("newer.db");
     drop(SqliteStore::open(&newer).unwrap());
     let connection = rusqlite::Connection::open(&newer).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
-    assert!(SqliteStore::open(&newer).unwrap_err().to_string().contains("newer version"));
+    assert!(
+        SqliteStore::open(&newer)
+            .unwrap_err()
+            .to_string()
+            .contains("newer version")
+    );
 }
 
 #[tokio::test]
@@ -137,7 +185,10 @@ async fn a_store_opened_for_reading_denies_appends_and_gives_them_back() {
     drop(SqliteStore::open(&file).unwrap());
     let store = SqliteStore::open_with(&file, Options::default().read_only()).unwrap();
     let failed = store.append(&run(), vec![line("n", 1)]).await.unwrap_err();
-    assert_eq!((failed.error.kind(), failed.records.len()), (StoreErrorKind::Denied, 1));
+    assert_eq!(
+        (failed.error.kind(), failed.records.len()),
+        (StoreErrorKind::Denied, 1)
+    );
 }
 
 /// Each append is acknowledged with its number. As the child of the test below it goes on until it
@@ -153,7 +204,10 @@ async fn appends_are_acknowledged_one_by_one() {
     let before = store.read(&run(), 0, usize::MAX).await.unwrap().len() as u64;
     let node = format!("n{before}");
     for counter in 1..=most {
-        let appended = store.append(&run(), vec![line(&node, counter)]).await.unwrap();
+        let appended = store
+            .append(&run(), vec![line(&node, counter)])
+            .await
+            .unwrap();
         assert_eq!(appended.last_sequence, before + u64::from(counter));
         println!("acknowledged {}", appended.last_sequence);
     }
@@ -167,14 +221,22 @@ async fn killing_a_writing_process_loses_nothing_that_was_acknowledged() {
     let file = folder.path().join("shipsec.db");
     for _ in 0..3 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["appends_are_acknowledged_one_by_one", "--exact", "--nocapture"])
+            .args([
+                "appends_are_acknowledged_one_by_one",
+                "--exact",
+                "--nocapture",
+            ])
             .env("SHIPSEC_TEST_APPEND_TO", &file)
             .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
         let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
         let acknowledged = lines.map_while(Result::ok).filter_map(|line| {
-            line.split("acknowledged ").nth(1)?.trim().parse::<u64>().ok()
+            line.split("acknowledged ")
+                .nth(1)?
+                .trim()
+                .parse::<u64>()
+                .ok()
         });
         let seen = acknowledged.take(200).last().unwrap_or(0);
         child.kill().unwrap();
@@ -182,6 +244,11 @@ async fn killing_a_writing_process_loses_nothing_that_was_acknowledged() {
         let store = Arc::new(SqliteStore::open(&file).unwrap());
         let events = store.read(&run(), 0, usize::MAX).await.unwrap();
         assert!(events.len() as u64 >= seen, "{} < {seen}", events.len());
-        assert!(events.iter().map(|event| event.sequence).eq(1..=events.len() as u64));
+        assert!(
+            events
+                .iter()
+                .map(|event| event.sequence)
+                .eq(1..=events.len() as u64)
+        );
     }
 }

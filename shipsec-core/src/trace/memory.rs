@@ -109,6 +109,14 @@ impl Producers {
         let Some(node) = &record.node else {
             return self.run.insert(record.counter);
         };
+        // What came with a hint before moves to where this one is looked up.
+        let known = |slot: &Option<Producer>| {
+            slot.as_ref()
+                .is_some_and(|known| known.node == node.id && known.attempt == record.attempt)
+        };
+        if let Some(at) = self.by_hint.iter().position(known) {
+            self.retire(at);
+        }
         let key = (node.id.clone(), record.attempt);
         self.others.entry(key).or_default().insert(record.counter)
     }

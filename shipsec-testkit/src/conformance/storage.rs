@@ -11,8 +11,14 @@ const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f2001
 pub async fn bytes_are_kept_under_their_hash(store: ArtifactStore) {
     let stored = store.put(Bytes::from_static(b"abc")).await.expect("put");
     assert_eq!((stored.sha256.as_str(), stored.size), (ABC, 3));
-    assert_eq!(stored.location, format!("sha256/{}/{}", &ABC[..2], &ABC[2..]));
-    assert_eq!(store.put(Bytes::from_static(b"abc")).await.expect("put"), stored);
+    assert_eq!(
+        stored.location,
+        format!("sha256/{}/{}", &ABC[..2], &ABC[2..])
+    );
+    assert_eq!(
+        store.put(Bytes::from_static(b"abc")).await.expect("put"),
+        stored
+    );
     let streamed = stream::iter(["a", "b", "c"].map(|piece| Ok(Bytes::from(piece))));
     assert_eq!(store.put_stream(streamed).await.expect("put"), stored);
     assert_eq!(store.get_bytes(&stored.location).await.expect("get"), "abc");
@@ -33,16 +39,37 @@ pub async fn many_parts_make_one_artifact(store: ArtifactStore) {
 
 /// A stream that fails leaves nothing behind.
 pub async fn a_failed_stream_keeps_nothing(store: ArtifactStore) {
-    let broken = stream::iter([Ok(Bytes::from_static(b"abc")), Err(std::io::Error::other("cut"))]);
-    assert!(matches!(store.put_stream(broken).await, Err(StorageError::Source(_))));
+    let broken = stream::iter([
+        Ok(Bytes::from_static(b"abc")),
+        Err(std::io::Error::other("cut")),
+    ]);
+    assert!(matches!(
+        store.put_stream(broken).await,
+        Err(StorageError::Source(_))
+    ));
     let location = format!("sha256/{}/{}", &ABC[..2], &ABC[2..]);
     assert!(store.get_bytes(&location).await.is_err());
 }
 
 /// Only what the storage itself named can be read through it.
 pub async fn no_path_leads_out(store: ArtifactStore) {
-    for path in ["", "..", "../x", "/etc/passwd", "sha256/../../x", "sha256/ab/cd", "incoming/x", "sha256/AB/00"] {
-        assert!(matches!(store.get_bytes(path).await, Err(StorageError::BadLocation(_))), "{path}");
+    for path in [
+        "",
+        "..",
+        "../x",
+        "/etc/passwd",
+        "sha256/../../x",
+        "sha256/ab/cd",
+        "incoming/x",
+        "sha256/AB/00",
+    ] {
+        assert!(
+            matches!(
+                store.get_bytes(path).await,
+                Err(StorageError::BadLocation(_))
+            ),
+            "{path}"
+        );
     }
 }
 
@@ -51,7 +78,9 @@ pub async fn writers_of_the_same_bytes_agree(store: ArtifactStore) {
     let tasks: Vec<_> = (0..16)
         .map(|_| {
             let store = store.clone();
-            tokio::spawn(async move { store.put(Bytes::from(vec![1; 100_000])).await.expect("put") })
+            tokio::spawn(
+                async move { store.put(Bytes::from(vec![1; 100_000])).await.expect("put") },
+            )
         })
         .collect();
     let mut first = None;
