@@ -11,11 +11,11 @@
 //! -- --help` lists them. Without `--bench` (as under `cargo test --all-targets`) a target runs
 //! one round of its smallest case: proof that it works, not a figure.
 
+mod failure;
 pub mod floor;
 pub mod graph;
 pub mod harness;
 pub mod memory;
 pub mod sleeps;
 
-/// Why a bench could not give a figure: bad arguments, or a contender that did not do its work.
-pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub use failure::Failure;

@@ -1,4 +1,6 @@
 //! The local executor, from a graph to the log.
+//!
+//! Long because every case shares the components and the small graph language at its top.
 
 use std::{
     sync::{

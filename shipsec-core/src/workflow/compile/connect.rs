@@ -5,7 +5,7 @@ use hashbrown::{HashMap, HashSet};
 use super::{
     super::{Code, Diagnostics, EdgeKind, GraphEdge, GraphNode, diagnostic::quoted},
     bind::{Bound, narrow, near_port, unknown_port},
-    check_id,
+    pass::check_id,
 };
 use crate::{
     component::{PortSpec, PortType},

@@ -11,7 +11,8 @@ use super::{
     },
     bind::Bound,
     connect::Connected,
-    definition, lazy,
+    definition,
+    pass::lazy,
 };
 use crate::{
     WorkflowId,
