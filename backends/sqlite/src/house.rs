@@ -1,7 +1,7 @@
 //! The thread that keeps house: checkpoints off the writer, and news from other processes.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -76,8 +76,8 @@ impl Drop for Waiting {
 }
 
 /// Keeps house until the store is closed.
-pub(crate) fn keep(house: &House, connection: &Connection, path: &PathBuf, writes: bool) {
-    let mut log = path.clone().into_os_string();
+pub(crate) fn keep(house: &House, connection: &Connection, path: &Path, writes: bool) {
+    let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     let log = PathBuf::from(log);
     let version =

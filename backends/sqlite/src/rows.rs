@@ -34,11 +34,7 @@ pub(crate) fn texts(record: &Record, path: &Path) -> Result<Texts, StoreError> {
         );
         StoreError::new(StoreErrorKind::Other, message)
     };
-    let extra = record
-        .extra
-        .as_ref()
-        .map(|extra| serde_json::to_string(extra))
-        .transpose();
+    let extra = record.extra.as_ref().map(serde_json::to_string).transpose();
     Ok(Texts {
         payload: serde_json::to_string(&record.kind).map_err(failed)?,
         extra: extra.map_err(failed)?,

@@ -4,7 +4,7 @@ use std::{io::Write, process::Command, sync::Arc};
 
 use shipsec_core::{
     RunId,
-    event::{EventKind, LogPayload, NodeRef, Record, Timestamp},
+    event::{EventKind, NodeRef, Record, Timestamp},
     trace::{StoreErrorKind, TraceStore},
 };
 use shipsec_sqlite::{Options, SqliteStore};
@@ -24,7 +24,7 @@ mod conformance {
 }
 
 fn line(node: &str, counter: u32) -> Record {
-    let kind = EventKind::NodeLog(Box::new(LogPayload::default()));
+    let kind = EventKind::NodeLog(Box::default());
     Record::new(
         Timestamp::from_micros(1),
         Some(NodeRef::new(node)),

@@ -16,8 +16,7 @@ use serde_json::json;
 use shipsec_core::{
     RunId,
     event::{
-        Event, EventKind, LogPayload, NodeRef, Record, StatusPayload, Timestamp, UnknownPayload,
-        WorkflowStatus,
+        Event, EventKind, NodeRef, Record, StatusPayload, Timestamp, UnknownPayload, WorkflowStatus,
     },
     trace::{RunFilter, TraceStore, TraceStoreExt},
 };
@@ -30,7 +29,7 @@ fn run(id: &str) -> RunId {
 
 /// A log line of one producer.
 fn line(node: &str, counter: u32) -> Record {
-    let kind = EventKind::NodeLog(Box::new(LogPayload::default()));
+    let kind = EventKind::NodeLog(Box::default());
     let at = Timestamp::from_micros(1_760_605_923_123_456 + i64::from(counter));
     Record::new(at, Some(NodeRef::new(node)), 1, counter, kind)
         .with_message(format!("{node} {counter}"))
