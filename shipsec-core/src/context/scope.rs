@@ -1,9 +1,6 @@
 //! What all nodes of one run share.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, OnceLock},
-};
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::time::Instant;
 
@@ -56,7 +53,5 @@ pub(crate) struct RunScope {
     /// The run's inputs, for its entry point; secrets as references.
     pub(crate) inputs: Arc<serde_json::Map<String, serde_json::Value>>,
     #[cfg(feature = "http")]
-    pub(crate) http: OnceLock<reqwest::Client>,
-    #[cfg(not(feature = "http"))]
-    pub(crate) http: OnceLock<()>,
+    pub(crate) http: std::sync::OnceLock<reqwest::Client>,
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -175,7 +175,8 @@ impl Executor for LocalExecutor {
             secrets: self.0.secrets.clone(),
             temp_root: self.0.temp_root.clone(),
             inputs: inputs.clone(),
-            http: OnceLock::new(),
+            #[cfg(feature = "http")]
+            http: std::sync::OnceLock::new(),
         });
         let mut first = StatusPayload::new(WorkflowStatus::Running);
         first.workflow_id = Some(plan.workflow_id().clone());
