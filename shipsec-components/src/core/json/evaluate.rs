@@ -8,7 +8,7 @@ use std::{
     borrow::Cow,
     cell::{Cell, RefCell},
     cmp::Ordering,
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
 };
 
 use jsonpath_rust::parser::{
@@ -25,9 +25,11 @@ use serde_json::{Number, Value as Json};
 const LONGEST: usize = 4096;
 /// The deepest nesting of brackets and parentheses in a query: reading it takes time that grows
 /// by a factor with each level.
-const DEEPEST: usize = 8;
-/// The largest program of a regular expression, in bytes.
-const REGEX_SIZE: usize = 256 * 1024;
+const DEEPEST: usize = 6;
+/// How large the program of a regular expression may be, in bytes, and what a byte of text then
+/// costs in steps: where the fast way is not open, each state is looked at for each byte.
+const REGEX_SIZES: [(usize, u64); 4] =
+    [(4 << 10, 1), (16 << 10, 2), (64 << 10, 8), (256 << 10, 32)];
 /// The most regular expressions of one evaluation: they may come from the document.
 const MOST_REGEXES: usize = 64;
 /// How many steps pass between two looks at whether to stop.
@@ -59,8 +61,10 @@ pub(super) enum Stop {
         "it holds more than {0} values at one time: name the way to what you need instead of `..`"
     )]
     Nodes(usize),
-    #[error("the regular expression {pattern:?} {reason}")]
+    #[error("the regular expression {pattern:?} cannot be used: {reason}")]
     Regex { pattern: String, reason: String },
+    #[error("it uses more than {0} regular expressions")]
+    Regexes(usize),
     #[error("cancelled")]
     Cancelled,
 }
@@ -120,7 +124,7 @@ struct Evaluation<'a, 'c> {
     budget: Budget,
     steps: Cell<u64>,
     is_cancelled: &'c dyn Fn() -> bool,
-    regexes: RefCell<HashMap<(String, bool), Regex>>,
+    regexes: RefCell<HashMap<(String, bool), (Regex, u64)>>,
 }
 
 /// What a comparison compares: a value, or nothing.
@@ -359,25 +363,15 @@ impl<'a> Evaluation<'a, '_> {
         else {
             return Ok(false);
         };
-        self.step(text.len() as u64)?;
         let mut regexes = self.regexes.borrow_mut();
-        let key = (pattern.clone(), whole);
-        if !regexes.contains_key(&key) {
-            let refuse = |reason: String| Stop::Regex {
-                pattern: pattern.chars().take(80).collect(),
-                reason,
-            };
-            if regexes.len() >= MOST_REGEXES {
-                return Err(refuse(format!("is one of more than {MOST_REGEXES}")));
-            }
-            let made = RegexBuilder::new(&translated(pattern, whole))
-                .size_limit(REGEX_SIZE)
-                .dfa_size_limit(REGEX_SIZE)
-                .build();
-            let made = made.map_err(|error| refuse(format!("cannot be used: {error}")))?;
-            regexes.insert(key.clone(), made);
-        }
-        Ok(regexes[&key].is_match(text))
+        let known = regexes.len();
+        let (expression, cost) = match regexes.entry((pattern.clone(), whole)) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(_) if known >= MOST_REGEXES => return Err(Stop::Regexes(MOST_REGEXES)),
+            Entry::Vacant(entry) => entry.insert(expression(pattern, whole)?),
+        };
+        self.step((text.len() as u64 + 1).saturating_mul(*cost))?;
+        Ok(expression.is_match(text))
     }
 
     fn equal(&self, a: Option<&Json>, b: Option<&Json>) -> Result<bool, Stop> {
@@ -491,7 +485,22 @@ fn order(a: &Number, b: &Number) -> Option<Ordering> {
     }
 }
 
-/// An I-Regexp (RFC 9485) as this crate's regular expression: its `.` leaves out both line ends.
+/// A regular expression of I-Regexp (RFC 9485), and what a byte of text costs.
+fn expression(pattern: &str, whole: bool) -> Result<(Regex, u64), Stop> {
+    let translated = translated(pattern, whole);
+    let mut reason = String::new();
+    for (size, cost) in REGEX_SIZES {
+        let made = RegexBuilder::new(&translated).size_limit(size).build();
+        match made {
+            Ok(expression) => return Ok((expression, cost)),
+            Err(error) => reason = error.to_string(),
+        }
+    }
+    let pattern = pattern.chars().take(80).collect();
+    Err(Stop::Regex { pattern, reason })
+}
+
+/// An I-Regexp as this crate's regular expression: its `.` leaves out both line ends.
 fn translated(pattern: &str, whole: bool) -> String {
     let mut out = String::with_capacity(pattern.len() + 8);
     let (mut in_class, mut chars) = (false, pattern.chars());

@@ -330,6 +330,12 @@ mod tests {
             let error = refusal(query, data, small);
             assert!(error.message().contains("more than"), "{query}: {error}");
         }
+        let many = json!((0..100).map(|n| format!("a{n}")).collect::<Vec<_>>());
+        let error = refusal("$[?search('a', @)]", &many, BUDGET);
+        assert!(
+            error.message().contains("more than 64 regular expressions"),
+            "{error}"
+        );
         let large = refusal("$[?search(@.a, '(\\\\w{200}){200}')]", &wide, BUDGET);
         assert!(large.message().contains("cannot be used"), "{large}");
     }
