@@ -1,26 +1,21 @@
 //! Running one node, or a graph, over the registry that this crate ships.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value as Json, json};
 use shipsec_core::{
     ErrorKind, FileRef,
     context::StaticSecrets,
     event::{ErrorPayload, Event, EventKind, WorkflowStatus},
     execute::{Executor, LocalExecutor, RunHandle, RunOutcome, RunRequest},
-    trace::{MemoryStore, TraceStore},
     workflow::{Graph, compile},
 };
+use shipsec_testkit::{Finished, Harness};
 
 pub(crate) struct Bench {
-    pub(crate) executor: LocalExecutor,
+    harness: Harness,
     retry: Json,
 }
 
-pub(crate) struct Ended {
-    pub(crate) outcome: Arc<RunOutcome>,
-    pub(crate) events: Vec<Event>,
-}
+pub(crate) struct Ended(Finished);
 
 impl Bench {
     /// One attempt for each node.
@@ -29,11 +24,8 @@ impl Bench {
     }
 
     pub(crate) fn with_secrets(secrets: StaticSecrets) -> Self {
-        let store: Arc<dyn TraceStore> = Arc::new(MemoryStore::new());
         Self {
-            executor: LocalExecutor::builder(store)
-                .secrets(Arc::new(secrets))
-                .build(),
+            harness: Harness::new(shipsec_components::registry()).secrets(secrets),
             retry: json!({ "maxAttempts": 1 }),
         }
     }
@@ -44,62 +36,75 @@ impl Bench {
         self
     }
 
-    /// Runs one node, called `node`, to its end.
-    pub(crate) async fn run(&self, component: &str, params: Json, inputs: Json) -> Ended {
-        let run = self.start(component, params, inputs).await;
-        self.end(&run).await
-    }
-
-    pub(crate) async fn start(&self, component: &str, params: Json, inputs: Json) -> RunHandle {
+    fn single(&self, component: &str, params: Json, inputs: Json) -> Graph {
         let config = json!({ "params": params, "inputOverrides": inputs, "retry": self.retry });
         let node = json!({ "id": "node", "type": component, "data": { "config": config } });
         let edge = json!({ "id": "e", "source": "start", "target": "node" });
-        self.start_graph(json!([node]), json!([edge])).await
+        graph(json!([node]), json!([edge]))
+    }
+
+    /// Runs one node, called `node`, to its end.
+    pub(crate) async fn run(&self, component: &str, params: Json, inputs: Json) -> Ended {
+        let graph = self.single(component, params, inputs);
+        Ended(self.harness.run(&graph, Map::new()).await)
     }
 
     /// Runs these nodes behind an entry point, called `start`.
     pub(crate) async fn run_graph(&self, nodes: Json, edges: Json) -> Ended {
-        let run = self.start_graph(nodes, edges).await;
-        self.end(&run).await
+        Ended(self.harness.run(&graph(nodes, edges), Map::new()).await)
     }
 
-    async fn start_graph(&self, nodes: Json, edges: Json) -> RunHandle {
-        let mut all = vec![json!({ "id": "start", "type": "core.workflow.entrypoint" })];
-        all.extend(nodes.as_array().unwrap().iter().cloned());
-        let graph = json!({ "name": "test", "nodes": all, "edges": edges });
-        let graph: Graph = serde_json::from_value(graph).unwrap();
+    /// Starts one node, called `node`.
+    pub(crate) async fn start(&self, component: &str, params: Json, inputs: Json) -> Started {
+        let graph = self.single(component, params, inputs);
         let plan = compile(&graph, &shipsec_components::registry());
         let plan = plan.unwrap_or_else(|found| panic!("{found}")).plan;
-        let request = RunRequest::new(plan).with_inputs(Map::new());
-        self.executor.start(request).await.unwrap()
-    }
-
-    pub(crate) async fn end(&self, run: &RunHandle) -> Ended {
-        let outcome = run.wait().await;
-        let store = self.executor.store();
-        let events = store.read(run.id(), 0, usize::MAX).await.unwrap();
-        Ended { outcome, events }
+        let executor = self.harness.executor();
+        let run = executor.start(RunRequest::new(plan)).await.unwrap();
+        Started { executor, run }
     }
 
     /// The bytes of an artifact.
     pub(crate) async fn bytes(&self, file: &FileRef) -> Vec<u8> {
-        let artifacts = self.executor.artifacts();
+        let artifacts = self.harness.artifacts();
         artifacts.get_bytes(&file.location).await.unwrap().to_vec()
+    }
+}
+
+fn graph(nodes: Json, edges: Json) -> Graph {
+    let mut all = vec![json!({ "id": "start", "type": "core.workflow.entrypoint" })];
+    all.extend(nodes.as_array().unwrap().iter().cloned());
+    let graph = json!({ "name": "test", "nodes": all, "edges": edges });
+    serde_json::from_value(graph).unwrap()
+}
+
+/// A run that goes on.
+pub(crate) struct Started {
+    // It holds the run's log.
+    executor: LocalExecutor,
+    run: RunHandle,
+}
+
+impl Started {
+    pub(crate) fn cancel(&self) {
+        self.run.cancel("enough");
+    }
+
+    pub(crate) async fn end(self) -> Ended {
+        let outcome = self.run.wait().await;
+        let store = self.executor.store();
+        let events = store.read(self.run.id(), 0, usize::MAX).await.unwrap();
+        Ended(Finished { outcome, events })
     }
 }
 
 impl Ended {
     /// An output of a node that completed; null where it has no value.
     pub(crate) fn output(&self, node: &str, port: &str) -> Json {
-        assert_eq!(
-            self.outcome.status,
-            WorkflowStatus::Completed,
-            "{:?}",
-            self.outcome.failure
-        );
-        let outputs = &self.outcome.outputs[node];
-        let value = outputs.get(port).map(|value| value.json().unwrap().clone());
-        value.unwrap_or_default()
+        let outcome = self.outcome();
+        let status = outcome.status;
+        assert_eq!(status, WorkflowStatus::Completed, "{:?}", outcome.failure);
+        self.0.output(node, port).unwrap_or_default()
     }
 
     pub(crate) fn file(&self, port: &str) -> FileRef {
@@ -109,14 +114,14 @@ impl Ended {
     /// Why `node` failed the last time.
     pub(crate) fn error(&self) -> ErrorPayload {
         let failed = self
-            .events
+            .events()
             .iter()
             .rev()
             .find_map(|event| match &event.kind {
                 EventKind::NodeFailed(failed) => Some(failed.error.clone()),
                 _ => None,
             });
-        failed.unwrap_or_else(|| panic!("nothing failed: {:?}", self.outcome))
+        failed.unwrap_or_else(|| panic!("nothing failed: {:?}", self.outcome()))
     }
 
     /// Asserts how `node` failed, and what the message names.
@@ -131,9 +136,15 @@ impl Ended {
         error
     }
 
-    /// The log, an event a line.
+    pub(crate) fn events(&self) -> &[Event] {
+        &self.0.events
+    }
+
+    pub(crate) fn outcome(&self) -> &RunOutcome {
+        &self.0.outcome
+    }
+
     pub(crate) fn jsonl(&self) -> String {
-        let line = |event: &Event| serde_json::to_string(event).unwrap() + "\n";
-        self.events.iter().map(line).collect()
+        self.0.jsonl()
     }
 }

@@ -11,7 +11,11 @@ use shipsec_core::{
 use super::bench::{Bench, Ended};
 
 fn count(ended: &Ended, is: impl Fn(&EventKind) -> bool) -> usize {
-    ended.events.iter().filter(|event| is(&event.kind)).count()
+    ended
+        .events()
+        .iter()
+        .filter(|event| is(&event.kind))
+        .count()
 }
 
 #[tokio::test(start_paused = true)]
@@ -33,9 +37,9 @@ async fn sleep_stops_as_soon_as_it_is_cancelled() {
         .start("dev.sleep", json!({ "ms": 3_600_000 }), json!({}))
         .await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    run.cancel("enough");
-    let ended = bench.end(&run).await;
-    assert_eq!(ended.outcome.status, WorkflowStatus::Cancelled);
+    run.cancel();
+    let ended = run.end().await;
+    assert_eq!(ended.outcome().status, WorkflowStatus::Cancelled);
     assert_eq!(
         begun.elapsed().as_secs(),
         1,
@@ -84,7 +88,7 @@ async fn emit_emits_so_many_of_each() {
         count(&ended, |kind| matches!(kind, EventKind::NodeLog(_))),
         300
     );
-    let mut done = ended.events.iter().filter_map(|event| match &event.kind {
+    let mut done = ended.events().iter().filter_map(|event| match &event.kind {
         EventKind::NodeProgress(progress) => progress.done,
         _ => None,
     });

@@ -280,7 +280,7 @@ async fn an_artifact_keeps_text_or_json() {
         assert_eq!(bench.bytes(&file).await, bytes.as_bytes());
         assert_eq!(file.media_type, kind);
         let kept = |e: &&shipsec_core::event::Event| matches!(e.kind, EventKind::NodeArtifact(_));
-        assert_eq!(ended.events.iter().filter(kept).count(), 1);
+        assert_eq!(ended.events().iter().filter(kept).count(), 1);
     }
     let params = json!({ "name": "../a" });
     let ended = Bench::new()

@@ -38,7 +38,7 @@ async fn an_answer_comes_with_status_headers_body_and_json() {
     assert_eq!(ended.output("node", "headers")["x-a"], "1, 2");
     assert_eq!(server.requests()[0].target, "/a?key=made-up");
     let logged: Vec<_> = ended
-        .events
+        .events()
         .iter()
         .filter_map(|e| e.message.as_deref())
         .collect();
@@ -154,7 +154,7 @@ async fn the_next_attempt_waits_as_long_as_the_server_asks() {
     let ended = bench
         .run(REQUEST, json!({}), json!({ "url": server.url }))
         .await;
-    let first = ended.events.iter().find_map(|event| match &event.kind {
+    let first = ended.events().iter().find_map(|event| match &event.kind {
         EventKind::NodeFailed(failed) => Some(failed.retry_at.unwrap().since(event.timestamp)),
         _ => None,
     });
@@ -234,9 +234,9 @@ async fn a_request_ends_when_its_run_is_cancelled() {
         .start(REQUEST, json!({}), json!({ "url": server.url }))
         .await;
     was_asked.recv().await.unwrap();
-    run.cancel("enough");
-    let ended = bench.end(&run).await;
-    assert_eq!(ended.outcome.status, WorkflowStatus::Cancelled);
+    run.cancel();
+    let ended = run.end().await;
+    assert_eq!(ended.outcome().status, WorkflowStatus::Cancelled);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod bench;
 mod catalogue;
+mod compliance;
 mod dev;
 mod files;
 mod http;

@@ -117,7 +117,7 @@ async fn a_branch_takes_one_side_and_the_other_is_skipped() {
     ]);
     let ended = Bench::new().run_graph(nodes, edges).await;
     assert_eq!(ended.output("alarm", "value"), json!({ "critical": 2 }));
-    let skipped = ended.events.iter().find_map(|event| match &event.kind {
+    let skipped = ended.events().iter().find_map(|event| match &event.kind {
         EventKind::NodeSkipped(skipped) => {
             Some((event.node_id().unwrap().as_str(), skipped.reason))
         }
