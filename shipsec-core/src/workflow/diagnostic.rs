@@ -265,3 +265,22 @@ pub(crate) fn quoted(text: &str) -> String {
     let short: String = text.chars().take(LONGEST).collect();
     format!("{short:?}…")
 }
+
+/// A key as one token of a JSON Pointer (RFC 6901); a very long one is shortened, so that a hostile
+/// graph cannot make a path of any length.
+pub(crate) fn pointer_token(key: &str) -> String {
+    const LONGEST: usize = 256;
+    let mut token = String::with_capacity(key.len().min(LONGEST));
+    for (at, c) in key.chars().enumerate() {
+        match c {
+            _ if at == LONGEST => {
+                token.push('…');
+                break;
+            }
+            '~' => token.push_str("~0"),
+            '/' => token.push_str("~1"),
+            c => token.push(c),
+        }
+    }
+    token
+}

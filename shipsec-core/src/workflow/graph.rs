@@ -7,18 +7,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use super::WorkflowConfig;
+use super::{WorkflowConfig, read};
 use crate::{ComponentId, EdgeId, NodeId, PortId, execute::RetrySettings, schedule::EdgeKind};
 
 /// A workflow as people write it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a workflow graph, an object")]
 pub struct Graph {
     /// A stable name; made from `name` where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<crate::WorkflowId>,
     /// The title.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read::null_as_default")]
     pub name: String,
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +30,11 @@ pub struct Graph {
     #[serde(default)]
     pub edges: Vec<GraphEdge>,
     /// Settings of the run as a whole.
-    #[serde(default, skip_serializing_if = "WorkflowConfig::is_default")]
+    #[serde(
+        default,
+        deserialize_with = "read::null_as_default",
+        skip_serializing_if = "WorkflowConfig::is_default"
+    )]
     pub config: WorkflowConfig,
     /// What part of the canvas is seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,6 +46,7 @@ pub struct Graph {
 
 /// What part of the canvas is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a viewport, an object")]
 pub struct Viewport {
     /// Left edge.
     pub x: f64,
@@ -53,6 +58,7 @@ pub struct Viewport {
 
 /// A place on the canvas.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a position, an object")]
 pub struct Position {
     /// To the right.
     pub x: f64,
@@ -62,7 +68,7 @@ pub struct Position {
 
 /// A node of the graph.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a node, an object")]
 pub struct GraphNode {
     /// Names the node.
     pub id: NodeId,
@@ -76,7 +82,7 @@ pub struct GraphNode {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
     /// Label and settings.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read::null_as_default")]
     pub data: NodeData,
     /// Fields that this version does not know.
     #[serde(flatten)]
@@ -85,13 +91,13 @@ pub struct GraphNode {
 
 /// Label and settings of a node.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "the data of a node, an object")]
 pub struct NodeData {
     /// The title on the canvas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// The settings.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read::null_as_default")]
     pub config: NodeConfig,
     /// Fields that this version does not know.
     #[serde(flatten)]
@@ -100,13 +106,24 @@ pub struct NodeData {
 
 /// Settings of a node.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(
+    rename_all = "camelCase",
+    expecting = "the settings of a node, an object"
+)]
 pub struct NodeConfig {
     /// Parameters by id.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "read::unique_keys",
+        skip_serializing_if = "Map::is_empty"
+    )]
     pub params: Map<String, Json>,
     /// Values of input ports set by hand.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "read::unique_keys",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub input_overrides: BTreeMap<PortId, Json>,
     /// `all` (default), `any`, `first`, `quorum:n` or `settled`. Text, so that the compiler can
     /// report a bad one with its place.
@@ -136,7 +153,7 @@ pub struct NodeConfig {
 /// with only a target handle the whole output object goes there; with only a source handle, or
 /// none, the edge orders and passes nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an edge, an object")]
 pub struct GraphEdge {
     /// Names the edge.
     pub id: EdgeId,
@@ -151,7 +168,11 @@ pub struct GraphEdge {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_handle: Option<PortId>,
     /// When it fires.
-    #[serde(default, skip_serializing_if = "EdgeKind::is_success")]
+    #[serde(
+        default,
+        deserialize_with = "read::null_as_default",
+        skip_serializing_if = "EdgeKind::is_success"
+    )]
     pub kind: EdgeKind,
     /// Fields that this version does not know.
     #[serde(flatten)]

@@ -7,6 +7,7 @@ mod diagnostic;
 mod entrypoint;
 mod graph;
 mod plan;
+mod read;
 
 pub use builder::{AnyNode, Input, InputOf, NodeHandle, Output, OutputOf, WorkflowBuilder};
 pub use compile::{Compiled, compile};
@@ -18,5 +19,6 @@ pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use entrypoint::{ENTRYPOINT, EntryPoint, check_inputs};
 pub use graph::{Graph, GraphEdge, GraphNode, NodeConfig, NodeData, Position, Viewport};
 pub use plan::{Mapping, Plan, PlanNode};
+pub use read::GraphError;
 
 pub use crate::schedule::{EdgeKind, FailurePolicy, Join};

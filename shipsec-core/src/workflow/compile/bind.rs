@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use hashbrown::HashMap;
 use serde_json::Value as Json;
 
-use super::super::{Code, Diagnostics, GraphNode, WorkflowConfig, diagnostic::quoted};
+use super::super::{
+    Code, Diagnostics, GraphNode, WorkflowConfig,
+    diagnostic::{pointer_token, quoted},
+};
 use crate::{
     PortId,
     component::{BoundNode, DynComponent, PortSpec, PortType, Registry},
@@ -203,8 +206,10 @@ fn overrides(
         if json.is_null() {
             continue;
         }
-        let pointer = id.as_str().replace('~', "~0").replace('/', "~1");
-        let path = || format!("/nodes/{place}/data/config/inputOverrides/{pointer}");
+        let path = || {
+            let token = pointer_token(id.as_str());
+            format!("/nodes/{place}/data/config/inputOverrides/{token}")
+        };
         let Some(index) = ports.iter().position(|port| port.id == *id) else {
             let message = unknown_port("input", id, node, ports);
             found.error(Code::UnknownPort, path(), message, near_port(id, ports));
