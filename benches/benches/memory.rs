@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use peak_alloc::PeakAlloc;
 use shipsec_benches::graph::Graph;
 use shipsec_benches::harness::{Limits, Options, finish};
+use shipsec_benches::shipsec::Job;
 use shipsec_benches::{Failure, floor};
 use tokio::runtime::Builder;
 
@@ -40,6 +41,8 @@ fn memory() -> Result<(), Failure> {
             let name = format!("memory/{shape}/{size}");
             let floor = floor_bytes(&runtime, &graph)?;
             print(&name, "floor", floor, &options);
+            let ours = our_bytes(&runtime, &graph)?;
+            print(&name, "shipsec", ours, &options);
         }
     }
     Ok(())
@@ -55,6 +58,13 @@ fn floor_bytes(runtime: &tokio::runtime::Runtime, graph: &Graph) -> Result<Bytes
     let nodes = floor::no_ops(graph);
     measure(graph, || runtime.block_on(floor::run(graph, &nodes)))
         .and_then(|(bytes, finished)| finished.verify(graph).map(|()| bytes))
+}
+
+/// The plan is there before: it serves any number of runs.
+fn our_bytes(runtime: &tokio::runtime::Runtime, graph: &Graph) -> Result<Bytes, Failure> {
+    let job = Job::no_ops(graph)?;
+    measure(graph, || job.run(runtime))
+        .and_then(|(bytes, finished)| job.verify(runtime, &finished).map(|()| bytes))
 }
 
 fn measure<R>(

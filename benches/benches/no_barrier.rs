@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use shipsec_benches::harness::{Contest, Limits, Options, Sample, finish};
+use shipsec_benches::shipsec::Job;
 use shipsec_benches::sleeps::Sleeps;
 use shipsec_benches::{Failure, floor};
 use tokio::runtime::{Builder, Runtime};
@@ -26,6 +27,7 @@ fn no_barrier() -> Result<(), Failure> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     for &size in &options.sizes {
         let sleeps = Sleeps::new(size, SEED);
+        let job = Job::sleeps(&sleeps)?;
         let mut contest = Contest::new(format!("no-barrier/{size}"), "run", 1);
         contest.add("critical path (computed)", || {
             Ok(computed(sleeps.critical_path()))
@@ -34,6 +36,7 @@ fn no_barrier() -> Result<(), Failure> {
             Ok(computed(sleeps.with_barriers()))
         });
         contest.add("floor", || floor(&runtime, &sleeps));
+        contest.add("shipsec", || job.sample(&runtime));
         contest.run(&options)?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use shipsec_benches::harness::{Contest, Limits, Options, finish};
+use shipsec_benches::shipsec::Job;
 use shipsec_benches::{Failure, floor};
 use tokio::runtime::Builder;
 
@@ -23,8 +24,10 @@ fn overhead() -> Result<(), Failure> {
     for &shape in &options.shapes {
         for &size in &options.sizes {
             let graph = shape.graph(size);
+            let job = Job::no_ops(&graph)?;
             let mut contest = Contest::new(format!("overhead/{shape}/{size}"), "node", size);
             contest.add("floor", || floor::sample(&runtime, &graph));
+            contest.add("shipsec", || job.sample(&runtime));
             contest.run(&options)?;
         }
     }

@@ -4,6 +4,7 @@
 //!   index adjacency.
 //! - [`sleeps`]: a graph of sleeps with a long tail, and its critical path.
 //! - [`floor`]: the least that an executor could do for such a graph, written by hand.
+//! - [`shipsec`]: the same graphs as workflows of typed components on this project's executor.
 //! - [`harness`]: arguments, interleaved rounds, and the table or JSON lines that come out.
 //! - [`memory`]: the peak resident memory of this process.
 //!
@@ -16,6 +17,7 @@ pub mod floor;
 pub mod graph;
 pub mod harness;
 pub mod memory;
+pub mod shipsec;
 pub mod sleeps;
 
 pub use failure::Failure;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     component::{ParamSpec, Params, PortSpec, PortType, Ports},
-    value::{Secret, Shared},
+    value::{Secret, Shared, Value},
 };
 
 /// JSON Schema 2020-12 of a type, which stands alone.
@@ -148,6 +148,10 @@ impl FieldSchemas {
 
     /// One port. What its type says is asked by the caller, so that a type that cannot cross a port
     /// is one error.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all that a derive knows of a field"
+    )]
     pub fn port(
         &self,
         id: &'static str,
@@ -156,12 +160,14 @@ impl FieldSchemas {
         port_type: PortType,
         required: bool,
         held: TypeId,
+        gather: fn(&[Value], bool) -> Option<Value>,
     ) -> PortSpec {
         let mut port = PortSpec::new(id, port_type);
         label.clone_into(&mut port.label);
         description.clone_into(&mut port.description);
         port.required = required;
         port.rust_type = Some(held);
+        port.gather = Some(gather);
         port.schema = self.schema(id);
         port
     }

@@ -204,6 +204,7 @@ fn port_spec(port: &Port<'_>, krate: &syn::Path, default: Option<&Ident>) -> Tok
             <#ty as #krate::value::PortData>::port_type(),
             <#ty as #krate::value::PortData>::required(),
             ::core::any::TypeId::of::<<#ty as #krate::value::PortData>::Held>(),
+            <#ty as #krate::value::PortData>::gather,
         );
         #branching #lift #priority #default
         port

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use shipsec_bench_peers::{dagrs, dagx};
 use shipsec_benches::harness::{Contest, Limits, Options, finish};
+use shipsec_benches::shipsec::Job;
 use shipsec_benches::{Failure, floor};
 use tokio::runtime::Builder;
 
@@ -29,8 +30,10 @@ fn peers() -> Result<(), Failure> {
     for &shape in &options.shapes {
         for &size in &options.sizes {
             let graph = shape.graph(size);
+            let job = Job::no_ops(&graph)?;
             let mut contest = Contest::new(format!("peers/{shape}/{size}"), "node", size);
             contest.add("floor", || floor::sample(&one, &graph));
+            contest.add("shipsec", || job.sample(&one));
             contest.add("dagx inline", || dagx::run(&one, &graph));
             if size <= MOST_DAGRS_NODES {
                 contest.add("dagrs one thread", || dagrs::run(&one, &graph));

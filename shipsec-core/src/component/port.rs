@@ -194,10 +194,17 @@ pub struct PortSpec {
     #[serde(skip)]
     #[schemars(skip)]
     pub rust_type: Option<TypeId>,
+    /// Joins the values of several connections into one list, where the Rust type is one.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(crate) gather: Option<Gather>,
     #[serde(skip)]
     #[schemars(skip)]
     check: Arc<OnceLock<Check>>,
 }
+
+/// [`PortData::gather`] of a port's Rust type.
+pub(crate) type Gather = fn(&[Value], bool) -> Option<Value>;
 
 /// How a value of a port is checked against its schema; made at the first value.
 #[derive(Debug)]
@@ -301,6 +308,7 @@ impl PortSpec {
             default: None,
             schema: Json::Bool(true),
             rust_type: None,
+            gather: None,
             check: Arc::default(),
         }
     }
@@ -355,6 +363,7 @@ impl PortSpec {
         let mut port = Self::new(id, T::port_type());
         port.required = T::required();
         port.rust_type = Some(TypeId::of::<T::Held>());
+        port.gather = Some(T::gather);
         port
     }
 }

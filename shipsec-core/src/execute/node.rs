@@ -128,33 +128,33 @@ fn resolve<'a>(
     let ports = node.inputs();
     let mut values = PortValues::with_len(ports.len());
     let mut missing: Vec<(usize, &str)> = Vec::new();
-    for mapping in &node.mappings {
-        let input = usize::from(mapping.input);
-        let port = &ports[input];
-        let found = match (upstream(mapping.source), mapping.port) {
-            (Some(Upstream::Outputs(outputs)), Some(port)) => {
-                outputs.values.get(port.into()).cloned()
-            }
-            (Some(Upstream::Outputs(outputs)), None) => {
-                Some(Value::new(WholeOutput(outputs.clone())))
-            }
-            (Some(Upstream::Failed(error)), None) => Some(Value::new(error.clone())),
-            (Some(Upstream::Failed(_)), Some(_)) | (None, _) => None,
+    for mappings in node.mappings.chunk_by(|a, b| a.input == b.input) {
+        let Some(input) = mappings.first().map(|first| usize::from(first.input)) else {
+            continue;
         };
-        match found {
-            Some(value) => {
-                let value = if mapping.identical {
-                    value
-                } else {
-                    coerce(&value, &port.port_type, port.lift)
-                        .map_err(|error| PortError::new(port.id.as_str(), error))?
-                };
-                put(&mut values, input, port, value);
+        let port = &ports[input];
+        let mut arrived = Vec::with_capacity(mappings.len());
+        for mapping in mappings {
+            let found = match (upstream(mapping.source), mapping.port) {
+                (Some(Upstream::Outputs(outputs)), Some(port)) => {
+                    outputs.values.get(port.into()).cloned()
+                }
+                (Some(Upstream::Outputs(outputs)), None) => {
+                    Some(Value::new(WholeOutput(outputs.clone())))
+                }
+                (Some(Upstream::Failed(error)), None) => Some(Value::new(error.clone())),
+                (Some(Upstream::Failed(_)), Some(_)) | (None, _) => None,
+            };
+            match found {
+                Some(value) => arrived.push((value, mapping.identical)),
+                None => missing.push((
+                    input,
+                    plan.nodes[mapping.source.0 as usize].node.id.as_str(),
+                )),
             }
-            None => missing.push((
-                input,
-                plan.nodes[mapping.source.0 as usize].node.id.as_str(),
-            )),
+        }
+        if let Some(value) = joined(port, arrived)? {
+            values.set(input, value);
         }
     }
     for (input, value) in &node.overrides {
@@ -184,18 +184,40 @@ fn resolve<'a>(
     Ok(values)
 }
 
-/// Several connections into one list port: their items, in the order of the edges.
-fn put(values: &mut PortValues, input: usize, port: &PortSpec, value: Value) {
-    let joined = match (values.get(input), &port.port_type) {
-        (Some(earlier), PortType::List(_)) => match (earlier.json(), value.json()) {
-            (Ok(Json::Array(a)), Ok(Json::Array(b))) => Some(Value::from(Json::Array(
-                a.iter().chain(b).cloned().collect(),
-            ))),
-            _ => None,
-        },
-        _ => None,
+/// What the connections of one port bring, each with whether it is of the port's own type, as one
+/// value: into a list port all items, in the order of the edges; else the last one, for only a node
+/// that starts on one of several edges has several there.
+fn joined(port: &PortSpec, arrived: Vec<(Value, bool)>) -> Result<Option<Value>, ComponentError> {
+    let fit = |(value, identical): (Value, bool)| {
+        if identical {
+            return Ok(value);
+        }
+        coerce(&value, &port.port_type, port.lift)
+            .map_err(|error| PortError::new(port.id.as_str(), error))
     };
-    values.set(input, joined.unwrap_or(value));
+    if arrived.len() < 2 || !matches!(port.port_type, PortType::List(_)) {
+        let mut last = None;
+        for value in arrived {
+            last = Some(fit(value)?);
+        }
+        return Ok(last);
+    }
+    if let Some(gather) = port.gather {
+        let values: Vec<Value> = arrived.iter().map(|(value, _)| value.clone()).collect();
+        if let Some(list) = gather(&values, port.lift) {
+            return Ok(Some(list));
+        }
+    }
+    let mut items = Vec::new();
+    for value in arrived {
+        let list = fit(value)?;
+        match list.json() {
+            Ok(Json::Array(list)) => items.extend_from_slice(list),
+            // It does not fit, as the check of the port says.
+            _ => return Ok(Some(list)),
+        }
+    }
+    Ok(Some(Value::from(Json::Array(items))))
 }
 
 /// All outputs of a node as one object.

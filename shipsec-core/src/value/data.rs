@@ -1,6 +1,9 @@
 //! Which Rust types can cross a port, and as what.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    any::TypeId,
+    collections::{BTreeMap, HashMap},
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -52,6 +55,14 @@ pub trait PortData: Clone + Send + Sync + 'static {
     fn absent() -> Option<Self> {
         None
     }
+
+    /// Joins what several connections bring into one list without a detour over JSON: lists of
+    /// this very type and, where the port `lifts`, items of theirs. `None` where one is of another
+    /// type, or this type is no list.
+    fn gather(values: &[Value], lifts: bool) -> Option<Value> {
+        let _ = (values, lifts);
+        None
+    }
 }
 
 /// Implements [`PortData`] for a type that a [`Value`] holds as it is.
@@ -89,9 +100,40 @@ held_as_is! {
     [] f64 => kinds::Number;
     [] serde_json::Value => kinds::Json;
     [] FileRef => kinds::File;
-    [T: PortData + Serialize + DeserializeOwned] Vec<T> => kinds::List<T::Kind>;
     [T: PortData + Serialize + DeserializeOwned] BTreeMap<String, T> => kinds::Map<T::Kind>;
     [T: PortData + Serialize + DeserializeOwned] HashMap<String, T> => kinds::Map<T::Kind>;
+}
+
+impl<T: PortData + Serialize + DeserializeOwned> PortData for Vec<T> {
+    type Kind = kinds::List<T::Kind>;
+    type Held = Self;
+
+    fn into_value(self) -> Option<Value> {
+        Some(Value::new(self))
+    }
+
+    fn from_value(value: &Value) -> Result<Self, ValueError> {
+        value.read()
+    }
+
+    fn gather(values: &[Value], lifts: bool) -> Option<Value> {
+        // Items whose JSON may be a list by itself are told from lists by their JSON alone.
+        let plain = matches!(
+            T::port_type(),
+            PortType::Text | PortType::Number | PortType::Boolean | PortType::File
+        );
+        let mut items = Self::with_capacity(values.len());
+        for value in values {
+            if let Some(list) = value.get::<Self>() {
+                items.extend_from_slice(list);
+            } else if lifts && plain && value.type_id() == TypeId::of::<T::Held>() {
+                items.push(T::from_value(value).ok()?);
+            } else {
+                return None;
+            }
+        }
+        Some(Value::new(items))
+    }
 }
 
 impl PortData for Value {
@@ -120,6 +162,10 @@ impl<T: PortData + Serialize + DeserializeOwned> PortData for Shared<T> {
             Some(shared) => Ok(shared),
             None => T::from_value(value).map(Self::new),
         }
+    }
+
+    fn gather(values: &[Value], lifts: bool) -> Option<Value> {
+        T::gather(values, lifts)
     }
 }
 
@@ -157,6 +203,10 @@ impl<T: PortData> PortData for Option<T> {
 
     fn absent() -> Option<Self> {
         Some(None)
+    }
+
+    fn gather(values: &[Value], lifts: bool) -> Option<Value> {
+        T::gather(values, lifts)
     }
 }
 
