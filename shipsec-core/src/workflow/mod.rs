@@ -6,6 +6,8 @@ mod definition;
 mod diagnostic;
 mod entrypoint;
 mod graph;
+mod layout;
+mod lists;
 mod plan;
 mod read;
 
@@ -18,6 +20,7 @@ pub use definition::{
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use entrypoint::{ENTRYPOINT, EntryPoint, check_inputs};
 pub use graph::{Graph, GraphEdge, GraphNode, NodeConfig, NodeData, Position, Viewport};
+pub use layout::{Bends, Direction, Layout, LayoutOptions, NodePlace, Point};
 pub use plan::{Mapping, Plan, PlanNode};
 pub use read::GraphError;
 

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use super::{
     super::{
         Code, Diagnostics, Graph, GraphEdge, GraphNode, Plan, PlanNode, diagnostic::quoted,
-        plan::Group,
+        lists::Lists, plan::Group,
     },
     bind::Bound,
     connect::Connected,
@@ -19,35 +19,6 @@ use crate::{
     event::NodeRef,
     schedule::{NodeIx, Topology},
 };
-
-/// Neighbours of each node, as one array.
-struct Lists {
-    starts: Vec<u32>,
-    items: Vec<u32>,
-}
-
-impl Lists {
-    fn new(nodes: usize, pairs: impl Iterator<Item = (usize, usize)> + Clone) -> Self {
-        let mut starts = vec![0_u32; nodes + 1];
-        for (from, _) in pairs.clone() {
-            starts[from + 1] += 1;
-        }
-        for at in 1..starts.len() {
-            starts[at] += starts[at - 1];
-        }
-        let mut next = starts.clone();
-        let mut items = vec![0; starts[nodes] as usize];
-        for (from, to) in pairs {
-            items[next[from] as usize] = u32::try_from(to).unwrap_or(u32::MAX);
-            next[from] += 1;
-        }
-        Self { starts, items }
-    }
-
-    fn of(&self, node: usize) -> &[u32] {
-        &self.items[self.starts[node] as usize..self.starts[node + 1] as usize]
-    }
-}
 
 /// The nodes in topological order, ties by their place in the graph; `None` where there is none.
 pub(super) fn order(

@@ -1,0 +1,4 @@
+//! From what people write to what executors run: reading, compiling, storing, laying out.
+
+mod layout;
+mod support;
