@@ -17,6 +17,11 @@ use crate::{
         text::{joiner::TextJoiner, splitter::TextSplitter},
     },
     dev::{branch::DevBranch, echo::DevEcho, emit::DevEmit, fail::DevFail, sleep::DevSleep},
+    report::{markdown::ReportMarkdown, sarif::ReportSarif},
+    source::{
+        advisories::r#match::AdvisoriesMatch, files::walk::FilesWalk, sbom::SourceSbom,
+        secrets::scan::SecretsScan,
+    },
 };
 
 /// A registry with every component of this crate.
@@ -57,5 +62,12 @@ pub fn register_all(registry: &mut Registry) -> Result<(), RegistryError> {
         .register(DevEmit)?
         .register(DevFail)?
         .register(DevSleep)?;
+    registry
+        .register(FilesWalk)?
+        .register(SecretsScan)?
+        .register(SourceSbom)?
+        .register(AdvisoriesMatch)?
+        .register(ReportMarkdown)?
+        .register(ReportSarif)?;
     Ok(())
 }

@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use shipsec_core::Contract;
 
 /// How much a [`Finding`] matters, from the gravest to a mere note.
 ///
@@ -64,7 +65,8 @@ impl Severity {
 /// One thing found in a source tree: contract `shipsec.finding.v1`.
 ///
 /// Secrets and advisories share it, so that one report takes both.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Contract)]
+#[contract(id = "shipsec.finding.v1")]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// Which rule found it, such as `secret.github-token`, or an advisory's id.
@@ -100,7 +102,8 @@ pub struct Finding {
 }
 
 /// One file of a walk: contract `shipsec.source-file.v1`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Contract)]
+#[contract(id = "shipsec.source-file.v1")]
 #[serde(rename_all = "camelCase")]
 pub struct SourceFile {
     /// Path relative to the root of the walk, with `/` between folders.
@@ -110,7 +113,10 @@ pub struct SourceFile {
 }
 
 /// One package that a lock file names: contract `shipsec.package.v1`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, Contract,
+)]
+#[contract(id = "shipsec.package.v1")]
 #[serde(rename_all = "camelCase")]
 pub struct Package {
     /// The ecosystem by its OSV name: `crates.io`, `npm`, `PyPI`, `Go`.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use shipsec_core::Contract;
 
 use crate::contract::{Finding, Package, Severity};
 
@@ -104,7 +105,10 @@ impl<'a> Audit<'a> {
 }
 
 /// Findings by severity.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Contract,
+)]
+#[contract(id = "shipsec.finding-counts.v1")]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// How many are critical.

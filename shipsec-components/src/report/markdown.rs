@@ -2,9 +2,78 @@
 
 use std::fmt::Write as _;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use shipsec_core::{ComponentError, Context, FileRef, Params, Ports, component};
+
 use super::audit::{Audit, Counts};
 use super::escape::{code, link, text};
+use super::input::{Gathered, ReportInput};
 use crate::contract::{Finding, Severity};
+
+/// How `report.markdown` writes.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Params)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct MarkdownParams {
+    /// File name. Of the report.
+    pub file_name: String,
+    /// Subject. What was audited; empty for the name of the root folder.
+    pub subject: String,
+    /// Most findings. Listed of each severity; the rest is counted.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_findings: usize,
+}
+
+impl Default for MarkdownParams {
+    fn default() -> Self {
+        Self {
+            file_name: "report.md".to_owned(),
+            subject: String::new(),
+            max_findings: 200,
+        }
+    }
+}
+
+/// What `report.markdown` gives.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Ports)]
+#[serde(rename_all = "camelCase")]
+pub struct MarkdownOutput {
+    /// Report. The file.
+    pub report: FileRef,
+    /// Summary. One line with the numbers, and what was not checked.
+    pub summary: String,
+    /// Counts. The findings by severity.
+    pub counts: Counts,
+}
+
+/// Write a Markdown report. The numbers first, then what could not be checked, the findings and the
+/// packages.
+#[component(
+    id = "report.markdown",
+    version = "1.0.0",
+    category = "report",
+    execution = blocking
+)]
+pub async fn report_markdown(
+    input: ReportInput,
+    params: &MarkdownParams,
+    cx: &Context,
+) -> Result<MarkdownOutput, ComponentError> {
+    let gathered = Gathered::new(input, &params.subject);
+    let audit = gathered.audit();
+    let bytes = markdown(&audit, params.max_findings).into_bytes();
+    let report = cx
+        .emit_artifact(&params.file_name, "text/markdown", bytes)
+        .await?;
+    let summary = gathered.summary();
+    cx.info(&summary);
+    Ok(MarkdownOutput {
+        report,
+        summary,
+        counts: Counts::of(audit.findings()),
+    })
+}
 
 /// The report as Markdown (CommonMark with tables).
 ///

@@ -2,9 +2,11 @@
 
 mod audit;
 mod escape;
-mod markdown;
-mod sarif;
+mod input;
+pub mod markdown;
+pub mod sarif;
 
 pub use audit::{Audit, Counts, NotChecked, Walked};
+pub use input::ReportInput;
 pub use markdown::markdown;
 pub use sarif::sarif;

@@ -3,11 +3,73 @@
 use std::collections::BTreeMap;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use shipsec_core::{ComponentError, Context, FileRef, Params, Ports, component};
 
-use super::audit::Audit;
+use super::audit::{Audit, Counts};
 use super::escape::{link, visible};
+use super::input::{Gathered, ReportInput};
 use crate::contract::{Finding, Severity};
+
+/// How `report.sarif` writes.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Params)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct SarifParams {
+    /// File name. Of the report.
+    pub file_name: String,
+    /// Subject. What was audited; empty for the name of the root folder.
+    pub subject: String,
+}
+
+impl Default for SarifParams {
+    fn default() -> Self {
+        Self {
+            file_name: "report.sarif".to_owned(),
+            subject: String::new(),
+        }
+    }
+}
+
+/// What `report.sarif` gives.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Ports)]
+#[serde(rename_all = "camelCase")]
+pub struct SarifOutput {
+    /// Report. The file.
+    pub report: FileRef,
+    /// Summary. One line with the numbers, and what was not checked.
+    pub summary: String,
+    /// Counts. The findings by severity.
+    pub counts: Counts,
+}
+
+/// Write a SARIF report. SARIF 2.1.0, which code hosts and editors read.
+#[component(
+    id = "report.sarif",
+    version = "1.0.0",
+    category = "report",
+    execution = blocking
+)]
+pub async fn report_sarif(
+    input: ReportInput,
+    params: &SarifParams,
+    cx: &Context,
+) -> Result<SarifOutput, ComponentError> {
+    let gathered = Gathered::new(input, &params.subject);
+    let audit = gathered.audit();
+    let bytes = sarif(&audit).map_err(|error| ComponentError::internal(error.to_string()))?;
+    let report = cx
+        .emit_artifact(&params.file_name, "application/sarif+json", bytes)
+        .await?;
+    let summary = gathered.summary();
+    cx.info(&summary);
+    Ok(SarifOutput {
+        report,
+        summary,
+        counts: Counts::of(audit.findings()),
+    })
+}
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";

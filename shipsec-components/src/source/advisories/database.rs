@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ignore::WalkBuilder;
 
 use super::record::Record;
-use crate::source::walk::one_line;
+use crate::source::files::one_line;
 
 /// A record larger than this is no advisory.
 const MAX_RECORD_BYTES: u64 = 16 * 1024 * 1024;

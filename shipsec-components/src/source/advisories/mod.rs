@@ -5,8 +5,10 @@
 //! which of them concern which package, and joins records that speak of the same thing.
 
 mod database;
+pub mod r#match;
 mod matcher;
 mod record;
+mod service;
 mod severity;
 mod version;
 

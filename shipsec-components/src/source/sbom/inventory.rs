@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{Ecosystem, LockFile, cargo, golang, npm, python};
 use crate::contract::{Package, PackageLocation, SourceFile};
-use crate::source::paths;
+use crate::source::{files, paths};
 
 /// A lock file beyond this size is not read.
 const MAX_LOCK_BYTES: u64 = 64 * 1024 * 1024;
@@ -50,7 +50,7 @@ fn parser_of(path: &str) -> Option<(Ecosystem, Parser)> {
     })
 }
 
-/// Reads every lock file among `files`, which are relative to `root`.
+/// Reads every lock file among `files`, which are relative to `root`, a canonical path.
 ///
 /// Vendored folders are passed over: what they lock is not what this tree builds on.
 /// `read` is told after each lock file how many of how many are done; it returns `false` to
@@ -80,8 +80,8 @@ pub fn inventory(
     let mut found = Inventory::default();
     let mut packages: BTreeMap<(&str, String, String), Package> = BTreeMap::new();
     for (done, (file, (ecosystem, parse))) in (1_u64..).zip(&locks) {
-        let shown = crate::source::walk::one_line(&file.path);
-        match read_text(&root.join(&file.path)).and_then(|text| parse(&text)) {
+        let shown = crate::source::files::one_line(&file.path);
+        match read_text(root, &file.path).and_then(|text| parse(&text)) {
             Ok(lock) => {
                 found.lock_files.push(file.path.clone());
                 for note in &lock.notes {
@@ -158,8 +158,8 @@ fn add(
     odd
 }
 
-fn read_text(path: &Path) -> Result<String, String> {
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+fn read_text(root: &Path, path: &str) -> Result<String, String> {
+    let file = files::open_inside(root, path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     file.take(MAX_LOCK_BYTES + 1)
         .read_to_end(&mut bytes)

@@ -47,7 +47,9 @@ fn mixed() -> (tempfile::TempDir, Vec<SourceFile>) {
 #[test]
 fn joins_files_and_warns_of_broken_ones() {
     let (dir, files) = mixed();
-    let found = inventory(dir.path(), &files, &mut |_, _| true);
+    let found = inventory(&dir.path().canonicalize().unwrap(), &files, &mut |_, _| {
+        true
+    });
     let purls: Vec<_> = found.packages.iter().map(|p| p.purl.as_str()).collect();
     assert_eq!(
         purls,
@@ -75,7 +77,9 @@ fn joins_files_and_warns_of_broken_ones() {
 #[test]
 fn the_bill_of_materials_is_valid_and_always_the_same() {
     let (dir, files) = mixed();
-    let found = inventory(dir.path(), &files, &mut |_, _| true);
+    let found = inventory(&dir.path().canonicalize().unwrap(), &files, &mut |_, _| {
+        true
+    });
     let bytes = cyclonedx("app", &found.packages).unwrap();
     assert_eq!(bytes, cyclonedx("app", &found.packages).unwrap());
     let bom = cyclonedx_bom::prelude::Bom::parse_from_json(&bytes[..]).unwrap();

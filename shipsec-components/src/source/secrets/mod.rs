@@ -9,5 +9,6 @@ mod checks;
 mod engine;
 mod random;
 mod rules;
+pub mod scan;
 
 pub use engine::{ScanOptions, ScanReport, SecretScanner};

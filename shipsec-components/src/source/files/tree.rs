@@ -1,6 +1,6 @@
-//! `source.files.walk`: the text files of a source tree, as a list.
+//! The text files of a source tree, as a list.
 //!
-//! [`walk`] is the library part: it honours `.gitignore`, never leaves the root, and turns
+//! [`walk`] honours `.gitignore`, never leaves the root, and turns
 //! whatever it cannot read into warnings.
 
 use std::fs::File;
@@ -361,8 +361,24 @@ fn is_binary(path: &Path) -> std::io::Result<bool> {
     Ok(!utf16 && head.contains(&0))
 }
 
+/// Opens a plain file that lies inside `root`, which must be canonical, links resolved.
+///
+/// Lists of files come from other nodes, so a path in one is not believed.
+pub(crate) fn open_inside(root: &Path, path: &str) -> std::io::Result<File> {
+    let refused = |what| std::io::Error::new(std::io::ErrorKind::PermissionDenied, what);
+    let real = root.join(path).canonicalize()?;
+    if !real.starts_with(root) {
+        return Err(refused("leads out of the source folder"));
+    }
+    // Opening a pipe would wait for whoever writes into it.
+    if !std::fs::metadata(&real)?.is_file() {
+        return Err(refused("not a plain file"));
+    }
+    File::open(real)
+}
+
 /// Text from the file system without line breaks and other control characters.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
@@ -474,6 +490,19 @@ mod tests {
         assert!(missing.unwrap_err().to_string().contains("nowhere"));
         let file = walk(&dir.path().join("a"), &WalkOptions::default(), &|| false);
         assert!(matches!(file, Err(WalkError::NotAFolder { .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_opened_outside() {
+        let outside = tree(&[("secret.txt", b"x")]);
+        let dir = tree(&[("a/b.txt", b"x")]);
+        let root = dir.path().canonicalize().unwrap();
+        std::os::unix::fs::symlink(outside.path().join("secret.txt"), root.join("link")).unwrap();
+        assert!(open_inside(&root, "a/b.txt").is_ok());
+        for path in ["link", "/etc/passwd", "../x", "a", "a/../../etc/passwd"] {
+            assert!(open_inside(&root, path).is_err(), "{path}");
+        }
     }
 
     #[cfg(unix)]
