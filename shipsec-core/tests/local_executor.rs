@@ -359,6 +359,41 @@ async fn a_panic_is_an_error_of_its_node_and_can_be_handled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_edge_that_did_not_fire_brings_nothing() {
+    for (act, arrives) in [("panic", json!("InternalError")), ("", json!(null))] {
+        let settled = json!({"params": {}, "joinStrategy": "settled"});
+        let graph = graph(
+            &[
+                ("a", "test.act", json!({ "act": act })),
+                ("errors", "test.act", settled.clone()),
+                ("values", "test.act", settled.clone()),
+                ("either", "test.act", settled),
+            ],
+            &[
+                "start -> a",
+                "a -> errors.value error",
+                "a -> values.value",
+                "a -> either.value finally",
+            ],
+        );
+        let ran = run(&graph).await;
+        assert_eq!(ran.outcome.status, WorkflowStatus::Completed);
+        let kind = |node: &str| {
+            let outputs = &ran.outcome.outputs[node];
+            let value = outputs.get("value").map(|value| value.json().unwrap());
+            value.map(|value| value.get("kind").cloned().unwrap_or_default())
+        };
+        let failed = act == "panic";
+        assert_eq!(kind("errors"), failed.then(|| arrives.clone()));
+        assert_eq!(kind("values"), (!failed).then(|| arrives.clone()));
+        assert_eq!(kind("either"), Some(arrives));
+        // Nothing to handle is no oddity; a value that does not come is.
+        let warned = |node: &str| ran.of(node).contains(&"NODE_PROGRESS");
+        assert_eq!((warned("errors"), warned("values")), (false, failed));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_branch_that_is_not_taken_is_skipped() {
     let graph = graph(
         &[

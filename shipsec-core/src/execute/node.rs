@@ -15,7 +15,7 @@ use crate::{
         CompletedPayload, ErrorPayload, EventKind, Level, OutputNotes, Outputs, ProgressPayload,
         ProgressSource,
     },
-    schedule::NodeIx,
+    schedule::{EdgeKind, NodeIx},
     trace::Masker,
     value::{Value, coerce},
     workflow::{Mapping, Plan, PlanNode},
@@ -135,7 +135,18 @@ fn resolve<'a>(
         let port = &ports[input];
         let mut arrived = Vec::with_capacity(mappings.len());
         for mapping in mappings {
-            let found = match (upstream(mapping.source), mapping.port) {
+            let left = upstream(mapping.source);
+            match (mapping.kind, left) {
+                // There was no failure to pass on, which is the ordinary case.
+                (EdgeKind::Error, None | Some(Upstream::Outputs(_))) => continue,
+                // An error goes over error edges, and over those that fire in either case.
+                (EdgeKind::Success, Some(Upstream::Failed(_))) => {
+                    missing.push((input, source_of(plan, mapping)));
+                    continue;
+                }
+                _ => {}
+            }
+            let found = match (left, mapping.port) {
                 (Some(Upstream::Outputs(outputs)), Some(port)) => {
                     outputs.values.get(port.into()).cloned()
                 }
@@ -147,10 +158,7 @@ fn resolve<'a>(
             };
             match found {
                 Some(value) => arrived.push((value, mapping.identical)),
-                None => missing.push((
-                    input,
-                    plan.nodes[mapping.source.0 as usize].node.id.as_str(),
-                )),
+                None => missing.push((input, source_of(plan, mapping))),
             }
         }
         if let Some(value) = joined(port, arrived)? {
@@ -182,6 +190,11 @@ fn resolve<'a>(
         }
     }
     Ok(values)
+}
+
+/// The id of the node that a mapping comes from.
+fn source_of<'a>(plan: &'a Plan, mapping: &Mapping) -> &'a str {
+    plan.nodes[mapping.source.0 as usize].node.id.as_str()
 }
 
 /// What the connections of one port bring, each with whether it is of the port's own type, as one

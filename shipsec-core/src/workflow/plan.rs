@@ -12,7 +12,7 @@ use crate::{
     component::{BoundNode, ComponentDefinition, DynComponent, PortSpec},
     event::{ComponentRef, NodeRef},
     execute::RetryPolicy,
-    schedule::{Join, NodeIx, Topology},
+    schedule::{EdgeKind, Join, NodeIx, Topology},
     value::Value,
 };
 
@@ -84,16 +84,25 @@ pub struct Mapping {
     pub port: Option<u16>,
     /// Whether both ports have the same Rust type, so that the value passes as it is.
     pub identical: bool,
+    /// The kind of the edge: an edge that did not fire brings nothing.
+    pub kind: EdgeKind,
 }
 
 impl Mapping {
     /// A mapping from an output port, or from the whole output object.
-    pub fn new(input: u16, source: NodeIx, port: Option<u16>, identical: bool) -> Self {
+    pub fn new(
+        input: u16,
+        source: NodeIx,
+        port: Option<u16>,
+        identical: bool,
+        kind: EdgeKind,
+    ) -> Self {
         Self {
             input,
             source,
             port,
             identical,
+            kind,
         }
     }
 }

@@ -198,7 +198,8 @@ fn link(
         to.port_type == PortType::Any || (from_rust.is_some() && from_rust == to.rust_type);
     let source = NodeIx(u32::try_from(source).unwrap_or(u32::MAX));
     let port = output.map(narrow);
-    connected.mappings[target].push(Mapping::new(narrow(input), source, port, identical));
+    let mapping = Mapping::new(narrow(input), source, port, identical, edge.kind);
+    connected.mappings[target].push(mapping);
 }
 
 fn check_inputs(

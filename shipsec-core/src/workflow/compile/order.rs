@@ -17,7 +17,7 @@ use super::{
 use crate::{
     WorkflowId,
     event::NodeRef,
-    schedule::{NodeIx, Topology},
+    schedule::{EdgeKind, NodeIx, Topology},
 };
 
 /// The nodes in topological order, ties by their place in the graph; `None` where there is none.
@@ -197,9 +197,9 @@ pub(super) fn plan(
             && mappings
                 .windows(2)
                 .all(|pair| pair[0].input != pair[1].input)
-            && mappings
-                .iter()
-                .all(|mapping| mapping.identical && mapping.port.is_some())
+            && mappings.iter().all(|mapping| {
+                mapping.identical && mapping.port.is_some() && mapping.kind != EdgeKind::Error
+            })
             && inputs
                 .iter()
                 .all(|port| port.default.is_none() && !port.has_limits());
