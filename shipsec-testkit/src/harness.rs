@@ -166,14 +166,22 @@ impl Harness {
         let mut registry = Registry::new();
         let _ = registry.register_dyn(Arc::new(EntryPoint::new()));
         let _ = registry.register_dyn(component.clone());
-        let harness = Self {
+        self.over(registry).run(&graph, Map::new()).await
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The same, over other components.
+    pub(crate) fn over(&self, registry: Registry) -> Self {
+        Self {
             registry,
             secrets: self.secrets.clone(),
             artifacts: self.artifacts.clone(),
             store: self.store.clone(),
             grace: self.grace,
-        };
-        harness.run(&graph, Map::new()).await
+        }
     }
 }
 

@@ -13,36 +13,26 @@ fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Running text in Markdown: whatever could be markup is escaped.
+/// Running text in Markdown: whatever could be markup where it stands is escaped, and nothing
+/// else, so that the source reads well too.
 pub(super) fn text(text: &str) -> String {
+    let visible = visible(text);
+    let text = visible.trim();
     let mut out = String::with_capacity(text.len() + 8);
-    for c in visible(text).trim().chars() {
-        if matches!(
-            c,
-            '\\' | '`'
-                | '*'
-                | '_'
-                | '{'
-                | '}'
-                | '['
-                | ']'
-                | '<'
-                | '>'
-                | '('
-                | ')'
-                | '#'
-                | '+'
-                | '-'
-                | '.'
-                | '!'
-                | '|'
-                | '~'
-                | '&'
-                | ':'
-                | '='
-                | '$'
-                | '^'
-        ) {
+    // What begins a list, a heading or a rule does so only where nothing else came before.
+    let mut leading = true;
+    for (at, c) in text.char_indices() {
+        let opens = matches!(c, '#' | '+' | '-' | '.' | ')' | '=' | ':');
+        let escaped = match c {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '|' | '~' | '&' | '$'
+            | '^' => true,
+            // Code hosts make links of bare addresses.
+            ':' if text[at..].starts_with("://") => true,
+            '.' if ends_with_www(&text[..at]) => true,
+            _ => opens && leading,
+        };
+        leading &= opens || c == ' ' || c.is_ascii_digit();
+        if escaped {
             out.push('\\');
         }
         out.push(c);
@@ -52,6 +42,14 @@ pub(super) fn text(text: &str) -> String {
         }
     }
     out
+}
+
+fn ends_with_www(text: &str) -> bool {
+    let mut last = text.bytes().rev();
+    (0..3).all(|_| {
+        last.next()
+            .is_some_and(|byte| byte.eq_ignore_ascii_case(&b'w'))
+    })
 }
 
 /// A code span that holds the text, whatever backticks it has.

@@ -56,11 +56,14 @@ impl Gathered {
             (subject, _) => subject.to_owned(),
         };
         let mut not_checked = Vec::new();
+        if input.files.is_none() {
+            not_checked.push(NotChecked::new("Files", "the walk gave no result"));
+        }
         if input.secrets.is_none() {
             not_checked.push(NotChecked::new("Secrets", "the scan gave no result"));
         }
         if input.packages.is_none() {
-            not_checked.push(NotChecked::new("Packages", "no lock file was read"));
+            not_checked.push(NotChecked::new("Packages", "the lock files were not read"));
         }
         if input.advisories.is_none() {
             let reason = match &input.advisories_error {

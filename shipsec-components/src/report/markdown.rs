@@ -212,7 +212,14 @@ fn one(out: &mut String, finding: &Finding) -> std::fmt::Result {
     let message = repeated.map_or(finding.message.as_str(), |rest| {
         rest.trim_start_matches(['.', ',', ' '])
     });
-    write!(out, "  {} ", text(message))?;
+    // What follows a title began as the middle of a sentence.
+    let mut rest = message.chars();
+    let first = rest.next().map(|c| c.to_ascii_uppercase());
+    let sentence: String = match repeated {
+        Some(_) => first.into_iter().chain(rest).collect(),
+        None => message.to_owned(),
+    };
+    write!(out, "  {} ", text(&sentence))?;
     let rule = code(&finding.rule_id);
     match finding.help_uri.as_deref().and_then(link) {
         Some(address) => write!(out, "[{rule}](<{address}>)")?,

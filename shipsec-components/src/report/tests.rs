@@ -166,7 +166,8 @@ proptest! {
             Just("`".to_owned()), Just("\n\n# ".to_owned()), Just("<img src=x onerror=1>".to_owned()),
             Just("](https://evil.test)".to_owned()), Just("![x](y)".to_owned()), Just("|".to_owned()),
             Just("\\".to_owned()), Just("$x$".to_owned()), Just("[^1]: ".to_owned()), Just("\n---\n".to_owned()),
-            Just("- ".to_owned()), Just("1. ".to_owned()), Just("> ".to_owned()), Just("    ".to_owned()), ".{0,5}",
+            Just("- ".to_owned()), Just("1. ".to_owned()), Just("> ".to_owned()), Just("    ".to_owned()), Just("2) ".to_owned()), Just("# ".to_owned()),
+            Just("=== ".to_owned()), Just(": ".to_owned()), Just("+ ".to_owned()), ".{0,5}",
         ], 0..6).prop_map(|parts| parts.concat())
     ) {
         let calm = shape(&markdown(&Audit {
@@ -180,6 +181,17 @@ proptest! {
         }, 10));
         prop_assert_eq!(got, calm);
     }
+}
+
+#[test]
+fn text_is_escaped_where_it_would_be_markup_and_nowhere_else() {
+    let shown = |given| super::super::escape::text(given);
+    assert_eq!(shown("a-b 1.2 (c): d=e!"), "a-b 1.2 (c): d=e!");
+    assert_eq!(shown("1. - # +"), r"1\. \- \# \+");
+    assert_eq!(
+        shown("http://a.b WWW.c.d x@y"),
+        "http\\://a.b WWW\\.c.d x@\u{200b}y"
+    );
 }
 
 #[test]

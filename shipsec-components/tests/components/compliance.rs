@@ -1,4 +1,4 @@
-//! Every general component keeps its contract.
+//! Every component that ships keeps its contract.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,25 @@ use serde_json::json;
 use shipsec_components::registry;
 use shipsec_testkit::{Compliance, assert_component_compliance};
 
-use super::server::{Server, answer};
+use super::{
+    server::{Server, answer},
+    tree::{Tree, osv_record},
+};
 
 /// Made up.
 const SECRET: &str = concat!("made-up", "-secret-4242");
 
-/// How each component is tried; `url` answers at once, `folder` is empty.
-fn trials(url: &str, folder: &str) -> BTreeMap<&'static str, Compliance> {
+/// How each component is tried; `url` answers at once, `folder` is empty, `tree` has something for
+/// each scanner.
+fn trials(url: &str, folder: &str, tree: &Tree) -> BTreeMap<&'static str, Compliance> {
     let trial = Compliance::new;
     let secret = json!({ "secretRef": "KEY" });
+    let files = json!({ "root": tree.root(), "files": tree.files() });
+    let finding = json!({
+        "ruleId": "a.b", "title": "A title", "severity": "high", "path": "a.py", "line": 1,
+        "message": "What it is.", "fingerprint": "00",
+    });
+    let report = json!({ "root": tree.root(), "files": tree.files(), "secrets": [finding] });
     BTreeMap::from([
         (
             "core.array.pack",
@@ -95,11 +105,33 @@ fn trials(url: &str, folder: &str) -> BTreeMap<&'static str, Compliance> {
                 .may_fail(),
         ),
         ("dev.sleep", trial().params(json!({ "ms": 20 }))),
+        ("report.markdown", trial().inputs(report.clone())),
+        ("report.sarif", trial().inputs(report)),
+        (
+            "source.advisories.match",
+            trial().inputs(json!({
+                "packages": [{
+                    "ecosystem": "crates.io", "name": "leaky", "version": "1.2.3",
+                    "purl": "pkg:cargo/leaky@1.2.3", "locations": [{ "path": "Cargo.lock" }],
+                }],
+                "database": tree.advisories(&[osv_record()]),
+            })),
+        ),
+        (
+            "source.files.walk",
+            trial().inputs(json!({ "path": tree.root() })),
+        ),
+        ("source.sbom", trial().inputs(files.clone())),
+        // What it finds must stay masked in what it says.
+        (
+            "source.secrets.scan",
+            trial().inputs(files).secret("FOUND", super::tree::TOKEN),
+        ),
     ])
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_general_component_keeps_its_contract() {
+async fn every_component_keeps_its_contract() {
     // It gives back what it was told: that must not be recorded either.
     let server = Server::start(|request| {
         let body = json!(request.headers).to_string();
@@ -107,14 +139,11 @@ async fn every_general_component_keeps_its_contract() {
     })
     .await;
     let folder = tempfile::tempdir().unwrap();
-    let mut trials = trials(&server.url, folder.path().to_str().unwrap());
+    let tree = Tree::new();
+    let mut trials = trials(&server.url, folder.path().to_str().unwrap(), &tree);
     let registry = registry();
-    let general = |id: &&shipsec_core::ComponentId| {
-        id.as_str().starts_with("core.") || id.as_str().starts_with("dev.")
-    };
     for id in registry
         .ids()
-        .filter(general)
         .filter(|id| *id != "core.workflow.entrypoint")
     {
         let trial = trials.remove(id.as_str());

@@ -7,5 +7,8 @@ mod dev;
 mod files;
 mod http;
 mod server;
+mod source_audit;
+mod tree;
 mod values;
 mod webhook;
+mod workflows;

@@ -90,8 +90,8 @@ pub async fn advisories_match(
         _ if packages.is_empty() => 0,
         (None, None) => {
             return Err(ComponentError::configuration(
-                "no source of advisories: set database to a folder or zip archive of OSV records, \
-                 or service to the URL of an OSV service, such as https://api.osv.dev",
+                "no source of advisories was given: give a folder or zip archive of OSV records, \
+                 or the URL of an OSV service, such as https://api.osv.dev",
             ));
         }
         (Some(path), None) => from_database(&path, &mut matcher, &mut warnings, cx)?,
