@@ -203,13 +203,25 @@ fn executor() -> LocalExecutor {
     LocalExecutor::builder(Arc::new(MemoryStore::new())).build()
 }
 
-fn registry() -> Result<Registry, Failure> {
+/// The components of these workflows.
+///
+/// # Errors
+///
+/// When one cannot be registered.
+pub fn registry() -> Result<Registry, Failure> {
     let mut registry = Registry::new();
     registry.register_dyn(Arc::new(EntryPoint::new()))?;
     registry.register(NoOp)?;
     registry.register(Gather)?;
     registry.register(Sleep)?;
     Ok(registry)
+}
+
+/// `graph` with a no-op at each node, as people write it: no two nodes or edges share the text of
+/// an id, just as if it had been read from a file.
+#[must_use]
+pub fn no_op_workflow(graph: &Graph) -> Workflow {
+    workflow(graph, None)
 }
 
 /// The graph as people write it.

@@ -141,7 +141,8 @@ pub struct ActionDefinition {
     pub input_overrides: BTreeMap<PortId, Json>,
     /// Nodes whose edges enter it.
     pub depends_on: Vec<NodeId>,
-    /// Where its inputs come from.
+    /// Where its inputs come from: where several edges enter one input, the last of them, in the
+    /// order of the definition's edges, which name them all.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub input_mappings: BTreeMap<PortId, InputMapping>,
     /// Retry settings of the workflow.
@@ -152,7 +153,7 @@ pub struct ActionDefinition {
     pub timeout_seconds: Option<f64>,
 }
 
-/// Where an input comes from. Several edges may enter a list port; each is a source.
+/// Where an input comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -203,12 +204,61 @@ impl RuntimeInput {
     }
 }
 
-/// SHA-256 of a definition's canonical JSON in lower-case hex.
+/// SHA-256 of a definition's canonical JSON (keys sorted by their UTF-8 bytes, no white space) in
+/// lower-case hex.
 pub(crate) fn hash(definition: &Definition) -> Arc<str> {
     use sha2::{Digest, Sha256};
-    // A tree sorts the keys of every object; its text is the canonical JSON.
-    let text = serde_json::to_value(definition)
-        .map(|tree| tree.to_string())
-        .unwrap_or_default();
-    hex::encode(Sha256::digest(text.as_bytes())).into()
+    let mut digest = Sha256::new();
+    // What is serialised here is a tree of maps with text for keys, and hashing does no I/O.
+    if let Ok(tree) = serde_json::to_value(definition) {
+        canonical(&tree, &mut |text| digest.update(text));
+    }
+    hex::encode(digest.finalize()).into()
+}
+
+/// Writes JSON with sorted keys, whatever order the map of `serde_json` has in this build.
+fn canonical(tree: &Json, write: &mut impl FnMut(&[u8])) {
+    match tree {
+        Json::Object(fields) => {
+            let mut sorted: Vec<(&String, &Json)> = fields.iter().collect();
+            sorted.sort_by_key(|(key, _)| *key);
+            write(b"{");
+            for (at, (key, value)) in sorted.into_iter().enumerate() {
+                if at > 0 {
+                    write(b",");
+                }
+                write(Json::from(key.as_str()).to_string().as_bytes());
+                write(b":");
+                canonical(value, write);
+            }
+            write(b"}");
+        }
+        Json::Array(items) => {
+            write(b"[");
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    write(b",");
+                }
+                canonical(item, write);
+            }
+            write(b"]");
+        }
+        leaf => write(leaf.to_string().as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_json_is_sorted_and_dense() {
+        let text =
+            r#" {"b": [1, {"z": null, "a\n": 1.50}], "a": {}, "ä": "x\u0001\"", "B": -0.0} "#;
+        let tree: Json = serde_json::from_str(text).unwrap();
+        let mut written = Vec::new();
+        canonical(&tree, &mut |text| written.extend_from_slice(text));
+        let expected = r#"{"B":-0.0,"a":{},"b":[1,{"a\n":1.5,"z":null}],"ä":"x\u0001\""}"#;
+        assert_eq!(String::from_utf8(written).unwrap(), expected);
+    }
 }

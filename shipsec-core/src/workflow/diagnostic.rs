@@ -1,6 +1,6 @@
 //! What the compiler has to say about a graph.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,8 @@ pub enum Code {
     LiteralSecret,
     /// Nodes of one group give different limits.
     GroupLimits,
+    /// A stored definition contradicts itself, or is of a format that is not read.
+    InvalidDefinition,
     /// The graph is larger than a plan can be.
     TooLarge,
     /// There is more to say than was said.
@@ -92,6 +94,7 @@ impl Code {
             Self::Cycle => "cycle",
             Self::LiteralSecret => "literal-secret",
             Self::GroupLimits => "group-limits",
+            Self::InvalidDefinition => "invalid-definition",
             Self::TooLarge => "too-large",
             Self::More => "more",
         }
@@ -127,11 +130,8 @@ impl fmt::Display for Diagnostic {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        write!(
-            f,
-            "{severity}[{}] {}: {}",
-            self.code, self.path, self.message
-        )?;
+        let path = shown(&self.path, LONGEST_PATH);
+        write!(f, "{severity}[{}] {path}: {}", self.code, self.message)?;
         match &self.suggestion {
             Some(suggestion) => write!(f, " ({suggestion})"),
             None => Ok(()),
@@ -146,6 +146,11 @@ pub struct Diagnostics(Vec<Diagnostic>);
 
 /// The most that is said about one graph.
 const MOST: usize = 1000;
+/// The most characters of a message or a suggestion.
+const LONGEST: usize = 1000;
+/// The most characters of a path; a longer one is cut, and leads no further than to its last whole
+/// token.
+const LONGEST_PATH: usize = 2000;
 
 impl Diagnostics {
     /// Each of them.
@@ -168,6 +173,11 @@ impl Diagnostics {
         self.0
             .iter()
             .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Whether what is said from now on is not listed: nothing is worth a long search any more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.len() >= MOST
     }
 
     pub(crate) fn error(
@@ -226,10 +236,18 @@ impl Diagnostics {
         self.0.push(Diagnostic {
             code,
             severity,
-            path,
-            message,
-            suggestion,
+            path: whole_tokens(path),
+            message: shown(&message, LONGEST).into_owned(),
+            suggestion: suggestion.map(|text| shown(&text, LONGEST).into_owned()),
         });
+    }
+
+    /// The same, with the paths changed.
+    pub(crate) fn with_paths(mut self, change: impl Fn(&str) -> String) -> Self {
+        for diagnostic in &mut self.0 {
+            diagnostic.path = change(&diagnostic.path);
+        }
+        self
     }
 }
 
@@ -256,6 +274,55 @@ impl<'a> IntoIterator for &'a Diagnostics {
     }
 }
 
+/// Text without control characters and of a bounded length.
+pub(crate) fn shown(text: &str, longest: usize) -> Cow<'_, str> {
+    if text.len() <= longest && !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::new();
+    for (at, c) in text.chars().enumerate() {
+        match c {
+            _ if at == longest => {
+                shown.push('…');
+                break;
+            }
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// A path of bounded length that still points at something.
+pub(crate) fn whole_tokens(mut path: String) -> String {
+    if path.len() > LONGEST_PATH {
+        let end = path.as_bytes()[..LONGEST_PATH]
+            .iter()
+            .rposition(|byte| *byte == b'/')
+            .unwrap_or(0);
+        path.truncate(end);
+    }
+    path
+}
+
+/// Names for a message, the first of them where there are many.
+pub(crate) fn listed<T: fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
+    const MOST: usize = 20;
+    let mut names = names.into_iter();
+    let mut text = String::new();
+    for (at, name) in names.by_ref().take(MOST).enumerate() {
+        if at > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(&shown(&name.to_string(), 80));
+    }
+    match names.count() {
+        0 if text.is_empty() => "none".to_owned(),
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
+}
+
 /// Text from a graph for a message: quoted, escaped, shortened.
 pub(crate) fn quoted(text: &str) -> String {
     const LONGEST: usize = 80;
@@ -266,21 +333,7 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("{short:?}…")
 }
 
-/// A key as one token of a JSON Pointer (RFC 6901); a very long one is shortened, so that a hostile
-/// graph cannot make a path of any length.
+/// A key as one token of a JSON Pointer (RFC 6901).
 pub(crate) fn pointer_token(key: &str) -> String {
-    const LONGEST: usize = 256;
-    let mut token = String::with_capacity(key.len().min(LONGEST));
-    for (at, c) in key.chars().enumerate() {
-        match c {
-            _ if at == LONGEST => {
-                token.push('…');
-                break;
-            }
-            '~' => token.push_str("~0"),
-            '/' => token.push_str("~1"),
-            c => token.push(c),
-        }
-    }
-    token
+    key.replace('~', "~0").replace('/', "~1")
 }

@@ -10,6 +10,7 @@ mod layout;
 mod lists;
 mod plan;
 mod read;
+mod restore;
 
 pub use builder::{AnyNode, Input, InputOf, NodeHandle, Output, OutputOf, WorkflowBuilder};
 pub use compile::{Compiled, compile};

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Definition, WorkflowConfig};
+use super::{Definition, WorkflowConfig, compile::Source};
 use crate::{
     PortId, WorkflowId,
     component::{BoundNode, ComponentDefinition, DynComponent, PortSpec},
@@ -24,8 +24,8 @@ pub struct Plan {
     pub(crate) entrypoint: NodeIx,
     pub(crate) config: WorkflowConfig,
     pub(crate) groups: Vec<Group>,
+    pub(super) source: Source,
     pub(crate) definition: OnceLock<Arc<Definition>>,
-    pub(crate) make_definition: Box<dyn Fn(&Plan) -> Definition + Send + Sync>,
     pub(crate) hash: OnceLock<Arc<str>>,
 }
 
@@ -148,7 +148,7 @@ impl Plan {
     /// The definition as names, made at the first asking.
     pub fn definition(&self) -> &Arc<Definition> {
         self.definition
-            .get_or_init(|| Arc::new((self.make_definition)(self)))
+            .get_or_init(|| Arc::new(self.source.definition(self)))
     }
 
     /// SHA-256 of the definition's canonical JSON (keys sorted, no white space) in lower-case hex.

@@ -10,7 +10,10 @@ use serde::{
 use serde_json::{Value as Json, error::Category};
 use serde_path_to_error::{Path, Segment};
 
-use super::{Graph, diagnostic::pointer_token};
+use super::{
+    Graph,
+    diagnostic::{pointer_token, shown, whole_tokens},
+};
 
 /// Text that is no graph.
 ///
@@ -45,7 +48,7 @@ impl fmt::Display for InPath<'_> {
         if self.0.is_empty() {
             return Ok(());
         }
-        write!(f, ", at {}", self.0.escape_debug())
+        write!(f, ", at {}", shown(self.0, usize::MAX))
     }
 }
 
@@ -98,21 +101,10 @@ impl GraphError {
 }
 
 fn message(error: &serde_json::Error) -> String {
-    const LONGEST: usize = 300;
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let text = text.strip_suffix(&place).unwrap_or(&text);
-    let mut shown = String::new();
-    for (at, c) in text.chars().enumerate() {
-        match c {
-            _ if at == LONGEST => {
-                shown.push('…');
-                break;
-            }
-            c if c.is_control() => shown.extend(c.escape_default()),
-            c => shown.push(c),
-        }
-    }
+    let shown = shown(text, 300).into_owned();
     match error.classify() {
         Category::Syntax if shown == "recursion limit exceeded" => {
             "nested deeper than 128 levels".to_owned()
@@ -136,7 +128,7 @@ fn pointer(path: &Path) -> String {
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
-    pointer
+    whole_tokens(pointer)
 }
 
 /// Reads `null` as the default: canvases write it for what is not set.

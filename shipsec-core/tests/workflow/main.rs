@@ -1,4 +1,5 @@
 //! From what people write to what executors run: reading, compiling, storing, laying out.
 
 mod layout;
+mod plan;
 mod support;

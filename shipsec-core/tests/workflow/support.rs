@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shipsec_core::{
-    ComponentError, Context, NoParams, Ports, Registry, Value, component,
+    ComponentError, Context, NoParams, Ports, Registry, Value,
+    component::{Component, ComponentInfo},
     workflow::{Compiled, EdgeKind, EntryPoint, Graph, GraphEdge, GraphNode, NodeData, compile},
 };
 
@@ -16,17 +17,65 @@ pub(crate) struct Anything {
     value: Option<Value>,
 }
 
-/// Passes on what comes.
-#[component(id = "test.pass", version = "1.0.0", category = "test")]
-async fn pass(input: Anything, _: NoParams, _: &Context) -> Result<Anything, ComponentError> {
-    Ok(input)
+/// The same component in a version of its own.
+struct Versioned(&'static str);
+
+impl Component for Versioned {
+    type Input = Anything;
+    type Output = Anything;
+    type Params = NoParams;
+
+    fn info(&self) -> ComponentInfo {
+        ComponentInfo::new("test.pass", self.0)
+    }
+
+    async fn run(
+        &self,
+        input: Anything,
+        _: &NoParams,
+        _: &Context,
+    ) -> Result<Anything, ComponentError> {
+        Ok(input)
+    }
+}
+
+/// `test.pass` in these versions, and the entry point.
+pub(crate) fn versions(versions: &[&'static str]) -> Registry {
+    let mut registry = Registry::new();
+    registry.register_dyn(Arc::new(EntryPoint::new())).unwrap();
+    for version in versions {
+        registry.register(Versioned(version)).unwrap();
+    }
+    registry
 }
 
 pub(crate) fn registry() -> Registry {
-    let mut registry = Registry::new();
-    registry.register_dyn(Arc::new(EntryPoint::new())).unwrap();
-    registry.register(Pass).unwrap();
-    registry
+    versions(&["1.0.0", "2.0.0", "2.0.0-rc.1"])
+}
+
+/// One value to two nodes, and theirs to the first that is there.
+pub(crate) fn fanned() -> Graph {
+    Graph::from_json(
+        r#"{"name": "Fanned out", "description": "Two ways", "nodes": [
+            {"id": "start", "type": "core.workflow.entrypoint", "position": {"x": 0, "y": 0.5},
+             "data": {"label": "Start", "config": {"params": {"runtimeInputs": [
+                {"id": "word", "type": "text", "required": true}]}}}},
+            {"id": "note", "type": "core.ui.text", "data": {"text": "for people"}},
+            {"id": "join", "type": "test.pass", "data": {"config": {"joinStrategy": "any",
+                "retry": {"maxAttempts": 1}, "timeoutSeconds": 1.5}}},
+            {"id": "a", "type": "test.pass", "version": "1.0.0", "data": {"config": {
+                "groupId": "g", "maxConcurrency": 2, "streamId": "s"}}},
+            {"id": "b", "type": "test.pass", "data": {"config": {"inputOverrides": {"value": [1]}}}}],
+          "edges": [
+            {"id": "1", "source": "start", "target": "a", "sourceHandle": "word", "targetHandle": "value"},
+            {"id": "2", "source": "a", "target": "join", "sourceHandle": "value", "targetHandle": "value"},
+            {"id": "3", "source": "b", "target": "join", "targetHandle": "value", "kind": "error"},
+            {"id": "4", "source": "start", "target": "b"},
+            {"id": "5", "source": "note", "target": "b"},
+            {"id": "6", "source": "a", "target": "join", "kind": "finally"}],
+          "config": {"maxConcurrency": 4}}"#,
+    )
+    .unwrap()
 }
 
 pub(crate) fn node(id: &str, component: &str) -> GraphNode {

@@ -7,21 +7,29 @@ use serde_json::Value as Json;
 
 use super::super::{
     Code, Diagnostics, GraphNode, WorkflowConfig,
-    diagnostic::{pointer_token, quoted},
+    diagnostic::{listed, pointer_token, quoted, shown},
 };
 use crate::{
     PortId,
-    component::{BoundNode, DynComponent, PortSpec, PortType, Registry},
+    component::{
+        BoundNode, ComponentDefinition, DynComponent, ParamIssue, PortSpec, PortType, Registry,
+    },
     event::ComponentRef,
     execute::{RetryPolicy, RetrySettings},
     schedule::Join,
     value::{Value, coerce},
 };
 
+/// The longest name that is compared with others.
+pub(super) const LONGEST_NAME: usize = 256;
+
 /// What a node is, once its component is known.
 pub(super) struct Bound {
     pub(super) component: Arc<dyn DynComponent>,
-    pub(super) node: Arc<dyn BoundNode>,
+    /// `None` where its parameters do not fit, which is reported: its ports are still known.
+    pub(super) node: Option<Arc<dyn BoundNode>>,
+    pub(super) inputs: Arc<[PortSpec]>,
+    pub(super) outputs: Arc<[PortSpec]>,
     pub(super) reference: Arc<ComponentRef>,
     pub(super) output_ids: Arc<[PortId]>,
     pub(super) join: Join,
@@ -29,7 +37,10 @@ pub(super) struct Bound {
     pub(super) timeout: Option<Duration>,
     pub(super) heartbeat_timeout: Option<Duration>,
     pub(super) overrides: Box<[(u16, Value)]>,
-    pub(super) secret_params: Option<Box<Json>>,
+    /// The parameters, where there are any: an object.
+    pub(super) params: Option<Box<Json>>,
+    /// Whether they refer to secrets.
+    pub(super) secret_params: bool,
 }
 
 /// A component without parameters, and its output ports.
@@ -107,48 +118,65 @@ fn bind_one<'a>(
     }
     let shared = known.get_mut(&key)?;
     let definition = shared.component.definition().clone();
-    let (bound, output_ids) = if config.params.is_empty()
-        && let Some((bound, ids)) = &shared.plain
-    {
-        (bound.clone(), ids.clone())
+    let params = (!config.params.is_empty()).then(|| Box::new(Json::Object(config.params.clone())));
+    let plain = shared.plain.as_ref().filter(|_| params.is_none());
+    let (bound, output_ids) = if let Some((bound, ids)) = plain {
+        (Some(bound.clone()), ids.clone())
     } else {
-        let params = Json::Object(config.params.clone());
-        match shared.component.bind(&params) {
+        match shared
+            .component
+            .bind(params.as_deref().unwrap_or(&NO_PARAMS))
+        {
             Ok(bound) => {
-                let ids: Arc<[PortId]> =
-                    bound.outputs().iter().map(|port| port.id.clone()).collect();
-                if config.params.is_empty() {
+                let ids = ids(bound.outputs());
+                if params.is_none() {
                     shared.plain = Some((bound.clone(), ids.clone()));
                 }
-                (bound, ids)
+                (Some(bound), ids)
             }
             Err(issues) => {
-                for issue in issues {
-                    let path = at(&format!("/params{}", issue.pointer));
-                    let code = if issue.message.contains("secretRef") {
-                        Code::LiteralSecret
-                    } else {
-                        Code::InvalidParameter
-                    };
-                    let names: Vec<_> = definition.params.iter().map(|p| &*p.id).collect();
-                    let suggestion =
-                        format!("parameters of {}: {}", definition.id, names.join(", "));
-                    found.error(code, path, issue.message, Some(suggestion));
+                invalid_params(
+                    &definition,
+                    &issues,
+                    |rest| at(&format!("/params{rest}")),
+                    found,
+                );
+                if definition.dynamic_ports {
+                    return None;
                 }
-                return None;
+                (None, ids(&definition.outputs))
             }
         }
     };
-    let overrides = overrides(place, node, bound.inputs(), found);
+    let (inputs, outputs) = match &bound {
+        Some(bound) => (bound.inputs().clone(), bound.outputs().clone()),
+        None => (definition.inputs.clone(), definition.outputs.clone()),
+    };
+    if inputs.len().max(outputs.len()) >= usize::from(u16::MAX) {
+        let message = format!(
+            "node {} has more ports than a plan counts",
+            quoted(node.id.as_str())
+        );
+        let suggestion = Some("give it fewer than 65,535 inputs and outputs".to_owned());
+        found.error(
+            Code::TooLarge,
+            format!("/nodes/{place}"),
+            message,
+            suggestion,
+        );
+        return None;
+    }
+    let overrides = overrides(place, node, &inputs, found);
     let retry = match &config.retry {
         None => shared.retry.clone(),
         Some(retry) => Arc::new(RetryPolicy::layered([&definition.retry, retry])),
     };
     let from_seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
-    let has_secrets = config.params.values().any(refers_to_secret);
     Some(Bound {
         component: shared.component.clone(),
         node: bound,
+        inputs,
+        outputs,
         reference: shared.reference.clone(),
         output_ids,
         join,
@@ -156,21 +184,55 @@ fn bind_one<'a>(
         timeout: timeout.or(definition.timeout_seconds.and_then(from_seconds)),
         heartbeat_timeout: definition.heartbeat_timeout_seconds.and_then(from_seconds),
         overrides,
-        secret_params: has_secrets.then(|| Box::new(Json::Object(config.params.clone()))),
+        secret_params: config.params.values().any(refers_to_secret),
+        params,
     })
+}
+
+/// What a component is bound with where a node gives no parameters.
+static NO_PARAMS: Json = Json::Null;
+
+fn ids(ports: &[PortSpec]) -> Arc<[PortId]> {
+    ports.iter().map(|port| port.id.clone()).collect()
+}
+
+fn invalid_params(
+    definition: &ComponentDefinition,
+    issues: &[ParamIssue],
+    at: impl Fn(&str) -> String,
+    found: &mut Diagnostics,
+) {
+    for issue in issues {
+        let code = if issue.message.contains("secretRef") {
+            Code::LiteralSecret
+        } else {
+            Code::InvalidParameter
+        };
+        let names = listed(definition.params.iter().map(|param| &param.id));
+        let suggestion = format!("parameters of {}: {names}", definition.id);
+        found.error(
+            code,
+            at(&issue.pointer),
+            issue.message.as_str(),
+            Some(suggestion),
+        );
+    }
 }
 
 fn unknown_component(place: usize, node: &GraphNode, registry: &Registry, found: &mut Diagnostics) {
     let id = node.component.as_str();
     if registry.get(id, None).is_some() {
-        let versions: Vec<String> = registry
+        let versions = registry
             .definitions()
             .filter(|definition| definition.id == id)
-            .map(|definition| definition.version.to_string())
-            .collect();
-        let version = quoted(node.version.as_deref().unwrap_or_default());
-        let message = format!("component {} has no version {version}", quoted(id));
-        let suggestion = Some(format!("registered versions: {}", versions.join(", ")));
+            .map(|definition| &definition.version);
+        let message = format!(
+            "node {}: component {} has no version {}",
+            quoted(node.id.as_str()),
+            quoted(id),
+            quoted(node.version.as_deref().unwrap_or_default())
+        );
+        let suggestion = Some(format!("registered versions: {}", listed(versions)));
         found.error(
             Code::UnknownComponent,
             format!("/nodes/{place}/version"),
@@ -179,14 +241,23 @@ fn unknown_component(place: usize, node: &GraphNode, registry: &Registry, found:
         );
         return;
     }
-    let near = registry.near(id);
+    // Nobody misspells a name at such length, and nobody reads the thousandth suggestion.
+    let near = if id.len() > LONGEST_NAME || found.is_full() {
+        Vec::new()
+    } else {
+        registry.near(id)
+    };
     let names: Vec<_> = near.iter().map(|id| id.as_str()).collect();
     let suggestion = if names.is_empty() {
         "register it, or look at the list of components".to_owned()
     } else {
         format!("did you mean {}?", names.join(" or "))
     };
-    let message = format!("no component {} is registered", quoted(id));
+    let message = format!(
+        "node {}: no component {} is registered",
+        quoted(node.id.as_str()),
+        quoted(id)
+    );
     found.error(
         Code::UnknownComponent,
         format!("/nodes/{place}/type"),
@@ -212,7 +283,8 @@ fn overrides(
         };
         let Some(index) = ports.iter().position(|port| port.id == *id) else {
             let message = unknown_port("input", id, node, ports);
-            found.error(Code::UnknownPort, path(), message, near_port(id, ports));
+            let suggestion = near_port(id, ports, found);
+            found.error(Code::UnknownPort, path(), message, suggestion);
             continue;
         };
         let port = &ports[index];
@@ -254,21 +326,20 @@ pub(super) fn narrow(index: usize) -> u16 {
 }
 
 pub(super) fn unknown_port(way: &str, id: &PortId, node: &GraphNode, ports: &[PortSpec]) -> String {
-    let known: Vec<_> = ports.iter().map(|port| port.id.as_str()).collect();
-    let known = if known.is_empty() {
-        "none".to_owned()
-    } else {
-        known.join(", ")
-    };
+    let known = listed(ports.iter().map(|port| &port.id));
     format!(
         "node {} ({}) has no {way} port {}; it has: {known}",
         quoted(node.id.as_str()),
-        node.component,
+        shown(node.component.as_str(), 80),
         quoted(id.as_str())
     )
 }
 
-pub(super) fn near_port(id: &PortId, ports: &[PortSpec]) -> Option<String> {
+pub(super) fn near_port(id: &PortId, ports: &[PortSpec], found: &Diagnostics) -> Option<String> {
+    const MANY: usize = 200;
+    if id.as_str().len() > LONGEST_NAME || ports.len() > MANY || found.is_full() {
+        return None;
+    }
     let likeness = |port: &PortSpec| strsim::jaro_winkler(port.id.as_str(), id.as_str());
     let best = ports
         .iter()

@@ -3,8 +3,11 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::{
-    super::{Code, Diagnostics, EdgeKind, GraphEdge, GraphNode, diagnostic::quoted},
-    bind::{Bound, narrow, near_port, unknown_port},
+    super::{
+        Code, Diagnostics, EdgeKind, GraphEdge, GraphNode,
+        diagnostic::{quoted, shown},
+    },
+    bind::{Bound, LONGEST_NAME, narrow, near_port, unknown_port},
     pass::check_id,
 };
 use crate::{
@@ -16,17 +19,29 @@ use crate::{
 /// The edges by index; nodes are numbered as in the graph.
 pub(super) struct Connected {
     pub(super) edges: Vec<Link>,
-    /// Per node, ascending by input.
-    pub(super) mappings: Vec<Vec<Mapping>>,
+    /// By node, ascending by input; those of one node are `mapped[node]..mapped[node + 1]`.
+    pub(super) mappings: Vec<Mapping>,
+    pub(super) mapped: Vec<u32>,
     pub(super) incoming: Vec<u32>,
+    /// Nodes that an edge from no known node enters.
+    pub(super) dangling: Vec<usize>,
+}
+
+impl Connected {
+    pub(super) fn mappings_of(&self, node: usize) -> &[Mapping] {
+        &self.mappings[self.mapped[node] as usize..self.mapped[node + 1] as usize]
+    }
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct Link {
-    pub(super) source: usize,
-    pub(super) target: usize,
+    pub(super) source: u32,
+    pub(super) target: u32,
     pub(super) kind: EdgeKind,
     pub(super) port: Option<PortIx>,
+    pub(super) input: Option<u16>,
+    /// Whether output and input have the same Rust type.
+    pub(super) identical: bool,
     /// Place in the graph's list of edges.
     pub(super) place: usize,
 }
@@ -40,9 +55,12 @@ pub(super) fn connect(
 ) -> Connected {
     let mut connected = Connected {
         edges: Vec::with_capacity(edges.len()),
-        mappings: vec![Vec::new(); nodes.len()],
+        mappings: Vec::new(),
+        mapped: vec![0; nodes.len() + 1],
         incoming: vec![0; nodes.len()],
+        dangling: Vec::new(),
     };
+    let mut dangling: HashSet<(usize, usize)> = HashSet::new();
     let mut ids: HashSet<&str> = HashSet::with_capacity(edges.len());
     for (place, edge) in edges {
         check_id(found, &format_args!("/edges/{place}/id"), edge.id.as_str());
@@ -60,7 +78,7 @@ pub(super) fn connect(
             let node = index.get(id).copied();
             if node.is_none() {
                 let message = format!("there is no node {}", quoted(id));
-                let suggestion = near_node(id, nodes);
+                let suggestion = near_node(id, nodes, found);
                 found.error(
                     Code::UnknownNode,
                     format!("/edges/{place}/{field}"),
@@ -74,8 +92,8 @@ pub(super) fn connect(
             end("source", edge.source.as_str()),
             end("target", edge.target.as_str()),
         );
-        if let (Some(source), Some(target)) = ends {
-            link(
+        match ends {
+            (Some(source), Some(target)) => link(
                 *place,
                 edge,
                 source,
@@ -84,22 +102,62 @@ pub(super) fn connect(
                 bound,
                 &mut connected,
                 found,
-            );
+            ),
+            // That its source is missing is reported; what follows from that need not be.
+            (None, Some(target)) => {
+                connected.dangling.push(target);
+                let inputs = bound[target].iter().flat_map(|bound| bound.inputs.iter());
+                let fed = |port: &PortSpec| Some(&port.id) == edge.target_handle.as_ref();
+                if let Some(input) = inputs.map(fed).position(|fed| fed) {
+                    dangling.insert((target, input));
+                }
+            }
+            (_, None) => {}
         }
     }
-    for (at, mappings) in connected.mappings.iter_mut().enumerate() {
-        mappings.sort_by_key(|mapping| mapping.input);
+    connected.gather(nodes.len());
+    for (at, node) in nodes.iter().enumerate() {
         if let Some(bound) = &bound[at] {
-            check_inputs(nodes[at], bound, mappings, connected.incoming[at], found);
+            let (mappings, incoming) = (connected.mappings_of(at), connected.incoming[at]);
+            let dangling = |input: usize| dangling.contains(&(at, input));
+            check_inputs(*node, bound, mappings, incoming, dangling, found);
         }
     }
     connected
 }
 
-fn near_node(id: &str, nodes: &[(usize, &GraphNode)]) -> Option<String> {
+impl Connected {
+    /// Brings what edges pass together by target.
+    fn gather(&mut self, nodes: usize) {
+        let passing = |link: &Link| Some((link.target as usize, link.input?));
+        for (target, _) in self.edges.iter().filter_map(passing) {
+            self.mapped[target + 1] += 1;
+        }
+        for node in 0..nodes {
+            self.mapped[node + 1] += self.mapped[node];
+        }
+        let mut next = self.mapped.clone();
+        let nothing = Mapping::new(0, NodeIx(0), None, false, EdgeKind::Success);
+        self.mappings = vec![nothing; self.mapped[nodes] as usize];
+        for link in &self.edges {
+            if let Some((target, input)) = passing(link) {
+                let port = link.port.map(|port| port.0);
+                self.mappings[next[target] as usize] =
+                    Mapping::new(input, NodeIx(link.source), port, link.identical, link.kind);
+                next[target] += 1;
+            }
+        }
+        for node in 0..nodes {
+            let range = self.mapped[node] as usize..self.mapped[node + 1] as usize;
+            self.mappings[range].sort_by_key(|mapping| mapping.input);
+        }
+    }
+}
+
+fn near_node(id: &str, nodes: &[(usize, &GraphNode)], found: &Diagnostics) -> Option<String> {
     // On a large graph a suggestion is not worth a look at every node for every edge.
     const MANY: usize = 2000;
-    if nodes.len() > MANY {
+    if nodes.len() > MANY || id.len() > LONGEST_NAME || found.is_full() {
         return None;
     }
     let likeness = |node: &&GraphNode| strsim::jaro_winkler(node.id.as_str(), id);
@@ -138,68 +196,75 @@ fn link(
             };
             let message = unknown_port(way, id, nodes[node].1, ports);
             let path = format!("/edges/{place}/{field}");
-            found.error(Code::UnknownPort, path, message, near_port(id, ports));
+            let suggestion = near_port(id, ports, found);
+            found.error(Code::UnknownPort, path, message, suggestion);
         }
         index
     };
     let output = match (&edge.source_handle, &bound[source]) {
-        (Some(id), Some(bound)) => find("output", id, source, bound.node.outputs(), found),
+        (Some(id), Some(bound)) => find("output", id, source, &bound.outputs, found),
         _ => None,
     };
     let input = match (&edge.target_handle, &bound[target]) {
-        (Some(id), Some(bound)) => find("input", id, target, bound.node.inputs(), found),
+        (Some(id), Some(bound)) => find("input", id, target, &bound.inputs, found),
         _ => None,
     };
     connected.incoming[target] += 1;
-    connected.edges.push(Link {
-        source,
-        target,
+    let mut link = Link {
+        source: u32::try_from(source).unwrap_or(u32::MAX),
+        target: u32::try_from(target).unwrap_or(u32::MAX),
         kind: edge.kind,
         port: output.map(|port| PortIx(narrow(port))),
+        input: input.map(narrow),
+        identical: false,
         place,
-    });
-    let (Some(input), Some(from), Some(to)) = (input, &bound[source], &bound[target]) else {
-        return;
     };
-    if edge.source_handle.is_some() && output.is_none() {
-        return;
-    }
-    let to = &to.node.inputs()[input];
-    let (from_type, from_rust) = match output {
-        Some(port) => {
-            let port = &from.node.outputs()[port];
-            (port.port_type.clone(), port.rust_type)
-        }
-        // The whole output object; of an error edge, the error.
-        None => (PortType::Json, None),
-    };
-    if output.is_some() && !from_type.connects_to(&to.port_type, to.lift)
-        || output.is_none() && to.port_type == PortType::Secret
+    let known = edge.source_handle.is_none() || output.is_some();
+    if let (Some(input), Some(from), Some(to), true) =
+        (input, &bound[source], &bound[target], known)
     {
-        let message = format!(
-            "an output of type {from_type} ({}.{}) does not fit an input of type {} ({}.{})",
-            nodes[source].1.id,
-            edge.source_handle.as_ref().map_or("*", |id| id.as_str()),
-            to.port_type,
-            nodes[target].1.id,
-            to.id
-        );
-        let suggestion =
-            Some("connect ports whose types fit, or put a converting node between".to_owned());
-        found.error(
-            Code::IncompatibleTypes,
-            format!("/edges/{place}"),
-            message,
-            suggestion,
-        );
-        return;
+        let to = &to.inputs[input];
+        let output = output.map(|port| &from.outputs[port]);
+        let fits = match output {
+            Some(from) => from.port_type.connects_to(&to.port_type, to.lift),
+            // The whole output object; of an error edge, the error.
+            None => to.port_type != PortType::Secret,
+        };
+        if fits {
+            let rust_type = output.and_then(|port| port.rust_type);
+            let same = rust_type.is_some() && rust_type == to.rust_type;
+            link.identical = to.port_type == PortType::Any || same;
+        } else {
+            let from = output.map_or(&PortType::Json, |port| &port.port_type);
+            let (source, target) = (nodes[source].1, nodes[target].1);
+            incompatible(place, edge, (source, from), (target, to), found);
+        }
     }
-    let identical =
-        to.port_type == PortType::Any || (from_rust.is_some() && from_rust == to.rust_type);
-    let source = NodeIx(u32::try_from(source).unwrap_or(u32::MAX));
-    let port = output.map(narrow);
-    let mapping = Mapping::new(narrow(input), source, port, identical, edge.kind);
-    connected.mappings[target].push(mapping);
+    connected.edges.push(link);
+}
+
+fn incompatible(
+    place: usize,
+    edge: &GraphEdge,
+    (source, from): (&GraphNode, &PortType),
+    (target, to): (&GraphNode, &PortSpec),
+    found: &mut Diagnostics,
+) {
+    let message = format!(
+        "an output of type {from} ({}.{}) does not fit an input of type {} ({}.{})",
+        shown(source.id.as_str(), 80),
+        edge.source_handle.as_ref().map_or("*", |id| id.as_str()),
+        to.port_type,
+        shown(target.id.as_str(), 80),
+        to.id
+    );
+    let suggestion = "connect ports whose types fit, or put a converting node between";
+    found.error(
+        Code::IncompatibleTypes,
+        format!("/edges/{place}"),
+        message,
+        Some(suggestion.to_owned()),
+    );
 }
 
 fn check_inputs(
@@ -207,15 +272,19 @@ fn check_inputs(
     bound: &Bound,
     mappings: &[Mapping],
     incoming: u32,
+    dangling: impl Fn(usize) -> bool,
     found: &mut Diagnostics,
 ) {
-    let ports = bound.node.inputs();
+    let ports = &bound.inputs;
+    let mut told = None;
     for pair in mappings.windows(2) {
         let port = &ports[usize::from(pair[0].input)];
         // A node that starts on one of several edges takes the value of the one that fired.
         let one_of_several = !matches!(bound.join, Join::All);
         let is_list = matches!(port.port_type, PortType::List(_));
-        if pair[0].input == pair[1].input && !one_of_several && !is_list {
+        let several = pair[0].input == pair[1].input && told != Some(pair[0].input);
+        if several && !one_of_several && !is_list {
+            told = Some(pair[0].input);
             let message = format!(
                 "several edges enter port {} of node {}, which takes one value",
                 port.id,
@@ -230,14 +299,17 @@ fn check_inputs(
             );
         }
     }
-    for (index, port) in ports.iter().enumerate() {
-        let index = narrow(index);
+    for (at, port) in ports.iter().enumerate() {
+        if !port.required || port.default.is_some() {
+            continue;
+        }
+        let index = narrow(at);
         let fed = mappings
             .binary_search_by_key(&index, |mapping| mapping.input)
             .is_ok()
             || bound.overrides.iter().any(|(input, _)| *input == index)
-            || port.default.is_some();
-        if port.required && !fed {
+            || dangling(at);
+        if !fed {
             let message = format!(
                 "input {} of node {} must have a value, and has none",
                 port.id,

@@ -6,4 +6,5 @@ mod definition;
 mod order;
 mod pass;
 
+pub(super) use definition::Source;
 pub use pass::{Compiled, compile};

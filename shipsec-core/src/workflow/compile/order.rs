@@ -1,18 +1,21 @@
 //! The order of the nodes, and the plan in that order.
 
-use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    sync::{Arc, OnceLock},
+};
 
 use hashbrown::HashMap;
 
 use super::{
     super::{
-        Code, Diagnostics, Graph, GraphEdge, GraphNode, Plan, PlanNode, diagnostic::quoted,
-        lists::Lists, plan::Group,
+        Code, Diagnostics, Graph, GraphEdge, GraphNode, Mapping, Plan, PlanNode,
+        diagnostic::quoted, lists::Lists, plan::Group,
     },
     bind::Bound,
     connect::Connected,
-    definition,
-    pass::lazy,
+    definition::Source,
 };
 use crate::{
     WorkflowId,
@@ -29,8 +32,19 @@ pub(super) fn order(
 ) -> Option<Vec<usize>> {
     let targets = Lists::new(
         nodes.len(),
-        connected.edges.iter().map(|e| (e.source, e.target)),
+        connected
+            .edges
+            .iter()
+            .map(|e| (e.source as usize, e.target as usize)),
     );
+    if let Some(entrypoint) = entrypoint {
+        let roots = std::iter::once(entrypoint).chain(connected.dangling.iter().copied());
+        unreachable_nodes(nodes, &targets, roots, found);
+    }
+    // Often people write a node after what it depends on; then that is the order.
+    if connected.edges.iter().all(|edge| edge.source < edge.target) {
+        return Some((0..nodes.len()).collect());
+    }
     let mut missing = connected.incoming.clone();
     let mut ready: BinaryHeap<Reverse<usize>> = (0..nodes.len())
         .filter(|at| missing[*at] == 0)
@@ -47,9 +61,6 @@ pub(super) fn order(
             }
         }
     }
-    if let Some(entrypoint) = entrypoint {
-        unreachable_nodes(nodes, &targets, entrypoint, found);
-    }
     if order.len() == nodes.len() {
         return Some(order);
     }
@@ -60,11 +71,11 @@ pub(super) fn order(
 fn unreachable_nodes(
     nodes: &[(usize, &GraphNode)],
     targets: &Lists,
-    entrypoint: usize,
+    roots: impl Iterator<Item = usize>,
     found: &mut Diagnostics,
 ) {
     let mut reached = vec![false; nodes.len()];
-    let mut stack = vec![entrypoint];
+    let mut stack: Vec<usize> = roots.collect();
     while let Some(node) = stack.pop() {
         if !std::mem::replace(&mut reached[node], true) {
             stack.extend(targets.of(node).iter().map(|target| *target as usize));
@@ -97,7 +108,10 @@ fn name_cycle(
     // Each of these has a source among them: going back from one must come round.
     let sources = Lists::new(
         nodes.len(),
-        connected.edges.iter().map(|e| (e.target, e.source)),
+        connected
+            .edges
+            .iter()
+            .map(|e| (e.target as usize, e.source as usize)),
     );
     let Some(start) = (0..nodes.len()).find(|at| missing[*at] > 0) else {
         return;
@@ -137,7 +151,7 @@ fn name_cycle(
     let edge = connected
         .edges
         .iter()
-        .find(|e| e.source == circle[circle.len() - 1] && e.target == circle[0]);
+        .find(|e| (e.source as usize, e.target as usize) == (circle[circle.len() - 1], circle[0]));
     let path = edge.map_or_else(
         || "/edges".to_owned(),
         |edge| format!("/edges/{}", edge.place),
@@ -156,7 +170,7 @@ pub(super) fn plan(
     nodes: &[(usize, &GraphNode)],
     edges: &[(usize, &GraphEdge)],
     bound: Vec<Option<Bound>>,
-    connected: Connected,
+    connected: &Connected,
     order: &[usize],
     entrypoint: usize,
     found: &mut Diagnostics,
@@ -166,14 +180,14 @@ pub(super) fn plan(
     for (at, node) in order.iter().enumerate() {
         place[*node] = narrow(at);
     }
-    let mut bound: Vec<Bound> = bound.into_iter().collect::<Option<_>>()?;
+    let mut bound = bound;
     let mut topology = Topology::builder();
     for node in order {
-        topology.add_node(bound[*node].join);
+        topology.add_node(bound[*node].as_ref()?.join);
     }
     for link in &connected.edges {
-        let (source, target) = (NodeIx(place[link.source]), NodeIx(place[link.target]));
-        topology.add_edge(source, target, link.kind, link.port);
+        let end = |node: u32| NodeIx(place[node as usize]);
+        topology.add_edge(end(link.source), end(link.target), link.kind, link.port);
     }
     let topology = match topology.build() {
         Ok(topology) => Arc::new(topology),
@@ -182,62 +196,68 @@ pub(super) fn plan(
             return None;
         }
     };
-    let mut mappings = connected.mappings;
-    let (groups, group_of) = groups(nodes, found);
-    let mut planned: Vec<Option<PlanNode>> = Vec::new();
-    planned.resize_with(nodes.len(), || None);
-    for (at, bound) in bound.drain(..).enumerate() {
-        let mut mappings = std::mem::take(&mut mappings[at]);
-        for mapping in &mut mappings {
-            mapping.source = NodeIx(place[mapping.source.0 as usize]);
-        }
-        let inputs = bound.node.inputs();
+    let (groups, group_of) = groups(nodes, order, found);
+    let mut source = Source::new(graph, edges, connected);
+    let mut planned = Vec::with_capacity(nodes.len());
+    for (at, node) in order.iter().enumerate() {
+        let mut bound = bound[*node].take()?;
+        let secret_params = bound
+            .params
+            .as_ref()
+            .filter(|_| bound.secret_params)
+            .cloned();
+        source.add(nodes[*node].1, bound.params.take());
+        let of_node = connected.mappings_of(*node).iter();
+        let mappings: Box<[Mapping]> = of_node
+            .map(|mapping| Mapping {
+                source: NodeIx(place[mapping.source.0 as usize]),
+                ..*mapping
+            })
+            .collect();
         let direct = bound.overrides.is_empty()
-            && bound.secret_params.is_none()
+            && !bound.secret_params
             && mappings
                 .windows(2)
                 .all(|pair| pair[0].input != pair[1].input)
             && mappings.iter().all(|mapping| {
                 mapping.identical && mapping.port.is_some() && mapping.kind != EdgeKind::Error
             })
-            && inputs
+            && bound
+                .inputs
                 .iter()
                 .all(|port| port.default.is_none() && !port.has_limits());
-        let definition = bound.component.definition().clone();
-        planned[place[at] as usize] = Some(PlanNode {
-            node: NodeRef::at(nodes[at].1.id.clone(), place[at]),
+        planned.push(PlanNode {
+            node: NodeRef::at(nodes[*node].1.id.clone(), narrow(at)),
+            definition: bound.component.definition().clone(),
             component: bound.reference,
-            definition,
             source: bound.component,
-            bound: bound.node,
+            bound: bound.node?,
             output_ids: bound.output_ids,
-            mappings: mappings.into(),
+            mappings,
             overrides: bound.overrides,
-            secret_params: bound.secret_params,
+            secret_params,
             join: bound.join,
             retry: bound.retry,
             timeout: bound.timeout,
             heartbeat_timeout: bound.heartbeat_timeout,
-            group: group_of[at],
+            group: group_of[*node],
             direct,
         });
     }
-    let title = graph.name.clone();
     let workflow_id = graph
         .id
         .clone()
-        .unwrap_or_else(|| WorkflowId::from(slug(&title)));
-    let source = definition::Source::new(graph, nodes, edges);
+        .unwrap_or_else(|| WorkflowId::from(slug(&graph.name)));
     Some(Plan {
         workflow_id,
         topology,
-        nodes: planned.into_iter().collect::<Option<_>>()?,
+        nodes: planned,
         entrypoint: NodeIx(place[entrypoint]),
         config: graph.config.clone(),
         groups,
-        definition: lazy(),
-        make_definition: Box::new(move |plan| source.definition(plan)),
-        hash: lazy(),
+        source,
+        definition: OnceLock::new(),
+        hash: OnceLock::new(),
     })
 }
 
@@ -263,12 +283,14 @@ fn slug(title: &str) -> String {
 /// limit that any of them gives; a node with a limit and no group is a group of its own.
 fn groups(
     nodes: &[(usize, &GraphNode)],
+    order: &[usize],
     found: &mut Diagnostics,
 ) -> (Vec<Group>, Vec<Option<u32>>) {
     let mut groups: Vec<Group> = Vec::new();
     let mut by_name: HashMap<&str, u32> = HashMap::new();
     let mut of = vec![None; nodes.len()];
-    for (at, (place, node)) in nodes.iter().enumerate() {
+    for &at in order {
+        let (place, node) = nodes[at];
         let config = &node.data.config;
         let new = |groups: &mut Vec<Group>| {
             groups.push(Group {

@@ -1,8 +1,8 @@
 //! The pass over a graph, part by part.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::{
     super::{Code, Diagnostics, ENTRYPOINT, Graph, GraphEdge, GraphNode, Plan, diagnostic::quoted},
@@ -38,13 +38,12 @@ pub fn compile(graph: &Graph, registry: &Registry) -> Result<Compiled, Diagnosti
         .enumerate()
         .filter(|(_, node)| !is_ui(node))
         .collect();
-    let ui: Vec<&str> = graph
+    let ui: HashSet<&str> = graph
         .nodes
         .iter()
         .filter(|node| is_ui(node))
         .map(|node| node.id.as_str())
         .collect();
-    let ui: hashbrown::HashSet<&str> = ui.into_iter().collect();
     let edges: Vec<(usize, &GraphEdge)> = graph
         .edges
         .iter()
@@ -92,7 +91,7 @@ pub fn compile(graph: &Graph, registry: &Registry) -> Result<Compiled, Diagnosti
         return Err(found);
     };
     let plan = order::plan(
-        graph, &nodes, &edges, bound, connected, &order, entrypoint, &mut found,
+        graph, &nodes, &edges, bound, &connected, &order, entrypoint, &mut found,
     );
     match plan {
         Some(plan) => Ok(Compiled {
@@ -115,7 +114,7 @@ pub(super) fn check_id(found: &mut Diagnostics, path: &dyn std::fmt::Display, id
         "is empty"
     } else if id.len() > LONGEST {
         "is longer than 256 bytes"
-    } else if id.chars().any(char::is_control) {
+    } else if !id.bytes().all(|byte| byte.is_ascii_graphic()) && id.chars().any(char::is_control) {
         "has control characters"
     } else {
         return;
@@ -162,9 +161,4 @@ fn entrypoint(
             Some(*first)
         }
     }
-}
-
-/// A cell that the plan fills at the first asking.
-pub(super) fn lazy<T>() -> OnceLock<T> {
-    OnceLock::new()
 }
