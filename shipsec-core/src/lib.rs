@@ -13,6 +13,7 @@ mod error;
 pub mod event;
 pub mod execute;
 mod id;
+mod pointer;
 pub mod run;
 pub mod schedule;
 pub mod storage;

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use futures::future::BoxFuture;
+use jsonschema::{ValidationError, error::ValidationErrorKind};
 use serde_json::Value as Json;
 use smallvec::SmallVec;
 
@@ -11,6 +12,7 @@ use crate::{
     __private::{ports_schema, schema_of},
     ComponentError,
     context::Context,
+    pointer,
     value::Value,
 };
 
@@ -209,11 +211,16 @@ impl<C: Component> DynComponent for Erased<C> {
     }
 
     fn bind(&self, params: &Json) -> Result<Arc<dyn BoundNode>, Vec<ParamIssue>> {
-        // The common case is a good one, so the schema is asked only where reading fails, or where
-        // it says more than the type does.
-        match serde_path(params) {
-            Ok(parsed) => {
-                let issues = self.issues(params);
+        // The schema is asked too, because it may say more than the type does.
+        let mut issues = self.issues(params);
+        match read(params) {
+            Ok((parsed, unknown)) => {
+                // Some schemas forbid what they do not know, and have said so.
+                for pointer in unknown {
+                    if !issues.iter().any(|issue| issue.pointer == pointer) {
+                        issues.push(unknown_param(pointer));
+                    }
+                }
                 if !issues.is_empty() {
                     return Err(issues);
                 }
@@ -224,7 +231,6 @@ impl<C: Component> DynComponent for Erased<C> {
                 }))
             }
             Err(message) => {
-                let mut issues = self.issues(params);
                 if issues.is_empty() {
                     issues.push(ParamIssue {
                         pointer: String::new(),
@@ -237,10 +243,21 @@ impl<C: Component> DynComponent for Erased<C> {
     }
 }
 
-fn serde_path<T: serde::de::DeserializeOwned>(params: &Json) -> Result<T, String> {
+/// Reads parameters, and tells where there is something that the type does not know.
+fn read<T: serde::de::DeserializeOwned>(params: &Json) -> Result<(T, Vec<String>), String> {
     let empty = Json::Object(serde_json::Map::new());
     let params = if params.is_null() { &empty } else { params };
-    T::deserialize(params).map_err(|error| error.to_string())
+    let mut unknown = Vec::new();
+    serde_ignored::deserialize(params, |path| unknown.push(pointer::of_ignored(&path)))
+        .map(|parsed| (parsed, unknown))
+        .map_err(|error: serde_json::Error| error.to_string())
+}
+
+fn unknown_param(pointer: String) -> ParamIssue {
+    ParamIssue {
+        pointer,
+        message: "there is no such parameter".to_owned(),
+    }
 }
 
 impl<C> Erased<C> {
@@ -250,14 +267,85 @@ impl<C> Erased<C> {
         let Some(validator) = self.validator.as_ref().filter(|_| !no_params) else {
             return Vec::new();
         };
-        validator
-            .iter_errors(params)
-            .map(|error| ParamIssue {
-                pointer: error.instance_path().to_string(),
-                message: error.to_string(),
-            })
+        const MOST: usize = 100;
+        let errors = validator.iter_errors(params).take(MOST);
+        errors
+            .flat_map(|error| issues_of(&error, &self.definition.params_schema))
             .collect()
     }
+}
+
+/// What a schema says, with the place of what it says it about.
+fn issues_of(error: &ValidationError<'_>, schema: &Json) -> Vec<ParamIssue> {
+    let pointer = error.instance_path().to_string();
+    if secret_at(schema, &pointer) {
+        // Not a word of what stands there.
+        let message = "a secret belongs here: expected a reference, {\"secretRef\": \"NAME\"}";
+        return vec![ParamIssue {
+            pointer,
+            message: message.to_owned(),
+        }];
+    }
+    let inside = |key: &str| format!("{pointer}/{}", pointer::token(key));
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
+            .iter()
+            .map(|key| unknown_param(inside(key)))
+            .collect(),
+        ValidationErrorKind::Required {
+            property: Json::String(key),
+        } => vec![ParamIssue {
+            pointer: inside(key),
+            message: "must be there, and is not".to_owned(),
+        }],
+        _ => vec![ParamIssue {
+            message: error.to_string(),
+            pointer,
+        }],
+    }
+}
+
+/// Whether a schema asks for a secret at a place.
+fn secret_at(schema: &Json, pointer: &str) -> bool {
+    const DEEPEST: usize = 64;
+    let tokens: Vec<String> = pointer
+        .split('/')
+        .skip(1)
+        .map(|token| token.replace("~1", "/").replace("~0", "~"))
+        .collect();
+    let mut open = vec![(schema, tokens.as_slice(), 0)];
+    while let Some((at, tokens, depth)) = open.pop() {
+        if depth > DEEPEST {
+            continue;
+        }
+        if tokens.is_empty() && at.get("x-shipsec-secret") == Some(&Json::Bool(true)) {
+            return true;
+        }
+        if let Some(target) = at.get("$ref").and_then(Json::as_str)
+            && let Some(target) = target.strip_prefix('#').and_then(|to| schema.pointer(to))
+        {
+            open.push((target, tokens, depth + 1));
+        }
+        for any in ["anyOf", "oneOf", "allOf"] {
+            let branches = at.get(any).and_then(Json::as_array).into_iter().flatten();
+            open.extend(branches.map(|branch| (branch, tokens, depth + 1)));
+        }
+        if let Some((first, rest)) = tokens.split_first() {
+            let inside = [
+                at.get("properties")
+                    .and_then(|properties| properties.get(first)),
+                at.get("additionalProperties"),
+                at.get("items"),
+            ];
+            open.extend(
+                inside
+                    .into_iter()
+                    .flatten()
+                    .map(|inside| (inside, rest, depth + 1)),
+            );
+        }
+    }
+    false
 }
 
 struct Bound<C: Component> {

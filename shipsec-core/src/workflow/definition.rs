@@ -209,41 +209,122 @@ impl RuntimeInput {
 pub(crate) fn hash(definition: &Definition) -> Arc<str> {
     use sha2::{Digest, Sha256};
     let mut digest = Sha256::new();
-    // What is serialised here is a tree of maps with text for keys, and hashing does no I/O.
-    if let Ok(tree) = serde_json::to_value(definition) {
-        canonical(&tree, &mut |text| digest.update(text));
-    }
+    definition.canonical(|text| digest.update(text));
     hex::encode(digest.finalize()).into()
 }
 
-/// Writes JSON with sorted keys, whatever order the map of `serde_json` has in this build.
-fn canonical(tree: &Json, write: &mut impl FnMut(&[u8])) {
+impl Definition {
+    /// Gives its canonical JSON piece by piece: a definition of a million nodes is never one text.
+    fn canonical(&self, give: impl FnMut(&[u8])) {
+        // Taken apart by name, so that a field to come is not forgotten here.
+        let Self {
+            version,
+            workflow_id,
+            title,
+            description,
+            entrypoint,
+            nodes,
+            edges,
+            dependency_counts,
+            actions,
+            config,
+        } = self;
+        let mut text = Canonical {
+            give,
+            piece: Vec::new(),
+        };
+        text.list("{\"actions\":[", actions, "]");
+        text.field(",\"config\":", config);
+        text.map(",\"dependencyCounts\":{", dependency_counts);
+        if let Some(description) = description {
+            text.field(",\"description\":", description);
+        }
+        text.list(",\"edges\":[", edges, "]");
+        text.field(",\"entrypoint\":", entrypoint);
+        text.map(",\"nodes\":{", nodes);
+        text.field(",\"title\":", title);
+        text.field(",\"version\":", version);
+        text.field(",\"workflowId\":", workflow_id);
+        text.piece.push(b'}');
+        (text.give)(&text.piece);
+    }
+}
+
+struct Canonical<F> {
+    give: F,
+    piece: Vec<u8>,
+}
+
+impl<F: FnMut(&[u8])> Canonical<F> {
+    fn field(&mut self, key: &str, value: &impl Serialize) {
+        const PIECE: usize = 64 * 1024;
+        self.piece.extend_from_slice(key.as_bytes());
+        // What is serialised here are maps with text for keys: nothing that JSON does not have.
+        let tree = serde_json::to_value(value).unwrap_or_default();
+        canonical(&tree, &mut self.piece);
+        if self.piece.len() > PIECE {
+            (self.give)(&self.piece);
+            self.piece.clear();
+        }
+    }
+
+    fn list(&mut self, open: &str, items: &[impl Serialize], close: &str) {
+        self.piece.extend_from_slice(open.as_bytes());
+        for (at, item) in items.iter().enumerate() {
+            self.field(if at > 0 { "," } else { "" }, item);
+        }
+        self.piece.extend_from_slice(close.as_bytes());
+    }
+
+    fn map(&mut self, open: &str, items: &BTreeMap<NodeId, impl Serialize>) {
+        self.piece.extend_from_slice(open.as_bytes());
+        for (at, (key, value)) in items.iter().enumerate() {
+            if at > 0 {
+                self.piece.push(b',');
+            }
+            quote(key.as_str(), &mut self.piece);
+            self.field(":", value);
+        }
+        self.piece.push(b'}');
+    }
+}
+
+fn quote(text: &str, to: &mut Vec<u8>) {
+    // Text is always JSON, and memory takes what it is given.
+    if serde_json::to_writer(&mut *to, text).is_err() {
+        to.extend_from_slice(b"null");
+    }
+}
+
+/// Writes JSON with sorted keys, whatever order the maps of `serde_json` have in this build.
+fn canonical(tree: &Json, to: &mut Vec<u8>) {
     match tree {
         Json::Object(fields) => {
             let mut sorted: Vec<(&String, &Json)> = fields.iter().collect();
-            sorted.sort_by_key(|(key, _)| *key);
-            write(b"{");
+            sorted.sort_unstable_by_key(|(key, _)| *key);
+            to.push(b'{');
             for (at, (key, value)) in sorted.into_iter().enumerate() {
                 if at > 0 {
-                    write(b",");
+                    to.push(b',');
                 }
-                write(Json::from(key.as_str()).to_string().as_bytes());
-                write(b":");
-                canonical(value, write);
+                quote(key, to);
+                to.push(b':');
+                canonical(value, to);
             }
-            write(b"}");
+            to.push(b'}');
         }
         Json::Array(items) => {
-            write(b"[");
+            to.push(b'[');
             for (at, item) in items.iter().enumerate() {
                 if at > 0 {
-                    write(b",");
+                    to.push(b',');
                 }
-                canonical(item, write);
+                canonical(item, to);
             }
-            write(b"]");
+            to.push(b']');
         }
-        leaf => write(leaf.to_string().as_bytes()),
+        Json::String(text) => quote(text, to),
+        leaf => to.extend_from_slice(leaf.to_string().as_bytes()),
     }
 }
 
@@ -257,8 +338,30 @@ mod tests {
             r#" {"b": [1, {"z": null, "a\n": 1.50}], "a": {}, "ä": "x\u0001\"", "B": -0.0} "#;
         let tree: Json = serde_json::from_str(text).unwrap();
         let mut written = Vec::new();
-        canonical(&tree, &mut |text| written.extend_from_slice(text));
+        canonical(&tree, &mut written);
         let expected = r#"{"B":-0.0,"a":{},"b":[1,{"a\n":1.5,"z":null}],"ä":"x\u0001\""}"#;
         assert_eq!(String::from_utf8(written).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_definition_is_hashed_as_the_whole_tree_would_be() {
+        let definition: Definition = serde_json::from_value(serde_json::json!({
+            "version": 1, "workflowId": "w", "title": "T\n", "description": "d",
+            "entrypoint": {"ref": "s"},
+            "nodes": {"s": {"ref": "s"}, "B\"": {"ref": "B\""}, "ä": {"ref": "ä"}},
+            "edges": [{"id": "1", "sourceRef": "s", "targetRef": "ä", "kind": "success"}],
+            "dependencyCounts": {"s": 0, "ä": 1},
+            "actions": [
+                {"ref": "s", "componentId": "c", "componentVersion": "1.0.0", "dependsOn": [],
+                 "params": {"z": 1.5, "a": [{"y": null, "b": "x"}]}},
+                {"ref": "ä", "componentId": "c", "componentVersion": "1.0.0", "dependsOn": ["s"],
+                 "params": {}}],
+            "config": {"failurePolicy": "failFast"},
+        }))
+        .unwrap();
+        let (mut whole, mut pieces) = (Vec::new(), Vec::new());
+        canonical(&serde_json::to_value(&definition).unwrap(), &mut whole);
+        definition.canonical(|piece| pieces.extend_from_slice(piece));
+        assert_eq!(String::from_utf8(pieces), String::from_utf8(whole));
     }
 }

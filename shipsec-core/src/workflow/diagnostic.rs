@@ -72,6 +72,32 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code, in the order of declaration.
+    pub const ALL: [Self; 22] = [
+        Self::UnknownComponent,
+        Self::InvalidId,
+        Self::DuplicateNode,
+        Self::DuplicateEdge,
+        Self::UnknownNode,
+        Self::UnknownPort,
+        Self::IncompatibleTypes,
+        Self::SeveralConnections,
+        Self::MissingInput,
+        Self::InvalidParameter,
+        Self::InvalidValue,
+        Self::InvalidJoin,
+        Self::InvalidSetting,
+        Self::UnreachableNode,
+        Self::NoEntryPoint,
+        Self::SeveralEntryPoints,
+        Self::Cycle,
+        Self::LiteralSecret,
+        Self::GroupLimits,
+        Self::InvalidDefinition,
+        Self::TooLarge,
+        Self::More,
+    ];
+
     /// The name on the wire, for example `unknown-component`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -306,17 +332,17 @@ pub(crate) fn whole_tokens(mut path: String) -> String {
 }
 
 /// Names for a message, the first of them where there are many.
-pub(crate) fn listed<T: fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn listed<T: fmt::Display>(names: impl ExactSizeIterator<Item = T>) -> String {
     const MOST: usize = 20;
-    let mut names = names.into_iter();
+    let more = names.len().saturating_sub(MOST);
     let mut text = String::new();
-    for (at, name) in names.by_ref().take(MOST).enumerate() {
+    for (at, name) in names.take(MOST).enumerate() {
         if at > 0 {
             text.push_str(", ");
         }
         text.push_str(&shown(&name.to_string(), 80));
     }
-    match names.count() {
+    match more {
         0 if text.is_empty() => "none".to_owned(),
         0 => text,
         more => format!("{text} and {more} more"),
@@ -331,9 +357,4 @@ pub(crate) fn quoted(text: &str) -> String {
     }
     let short: String = text.chars().take(LONGEST).collect();
     format!("{short:?}…")
-}
-
-/// A key as one token of a JSON Pointer (RFC 6901).
-pub(crate) fn pointer_token(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }

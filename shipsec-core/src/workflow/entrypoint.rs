@@ -3,10 +3,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures::future::BoxFuture;
+use hashbrown::HashSet;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
-use super::{Plan, RuntimeInput};
+use super::{
+    Plan, RuntimeInput,
+    compile::id_problem,
+    diagnostic::{listed, quoted},
+    read::path_pointer,
+};
 use crate::{
     ComponentError, Secret,
     component::{
@@ -80,13 +86,18 @@ impl DynComponent for EntryPoint {
         let empty = Json::Object(Map::new());
         let params = if params.is_null() { &empty } else { params };
         let issue = |pointer: String, message: String| ParamIssue { pointer, message };
-        let params = EntryParams::deserialize(params)
-            .map_err(|error| vec![issue("/runtimeInputs".to_owned(), error.to_string())])?;
+        let params: EntryParams = serde_path_to_error::deserialize(params)
+            .map_err(|error| vec![issue(path_pointer(error.path()), error.inner().to_string())])?;
         let mut issues = Vec::new();
         let mut ports: Vec<PortSpec> = Vec::new();
+        let mut taken = HashSet::new();
         for (index, input) in params.runtime_inputs.iter().enumerate() {
-            if ports.iter().any(|port| port.id == input.id) {
-                let message = format!("input {:?} is declared twice", input.id);
+            if let Some(problem) = id_problem(input.id.as_str()) {
+                let message = format!("id {} {problem}", quoted(input.id.as_str()));
+                issues.push(issue(format!("/runtimeInputs/{index}/id"), message));
+            }
+            if !taken.insert(&input.id) {
+                let message = format!("input {} is declared twice", quoted(input.id.as_str()));
                 issues.push(issue(format!("/runtimeInputs/{index}/id"), message));
             }
             if let Some(default) = &input.default {
@@ -106,6 +117,7 @@ impl DynComponent for EntryPoint {
             port.description.clone_from(&input.description);
             ports.push(port);
         }
+        drop(taken);
         if !issues.is_empty() {
             return Err(issues);
         }
@@ -191,17 +203,13 @@ fn check(
     let mut problem = |key: &str, message: String| {
         problems.entry(key.to_owned()).or_default().push(message);
     };
-    for key in given.keys() {
-        if !declared.iter().any(|input| input.id == key.as_str()) {
-            let known: Vec<_> = declared.iter().map(|input| input.id.as_str()).collect();
-            problem(
-                key,
-                format!(
-                    "the workflow has no such input; it has: {}",
-                    known.join(", ")
-                ),
-            );
-        }
+    let known: HashSet<&str> = declared.iter().map(|input| input.id.as_str()).collect();
+    for key in given.keys().filter(|key| !known.contains(key.as_str())) {
+        let known = listed(declared.iter().map(|input| &input.id));
+        problem(
+            key,
+            format!("the workflow has no such input; it has: {known}"),
+        );
     }
     for input in declared {
         match given

@@ -12,8 +12,9 @@ use serde_path_to_error::{Path, Segment};
 
 use super::{
     Graph,
-    diagnostic::{pointer_token, shown, whole_tokens},
+    diagnostic::{shown, whole_tokens},
 };
+use crate::pointer::token;
 
 /// Text that is no graph.
 ///
@@ -75,7 +76,7 @@ impl Graph {
         serde_json::from_str(text).map_err(|plain| {
             let mut reader = serde_json::Deserializer::from_str(text);
             match serde_path_to_error::deserialize::<_, Self>(&mut reader) {
-                Err(error) => GraphError::new(text, &pointer(error.path()), error.inner()),
+                Err(error) => GraphError::new(text, &path_pointer(error.path()), error.inner()),
                 Ok(_) => GraphError::new(text, "", &plain),
             }
         })
@@ -104,7 +105,15 @@ fn message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let text = text.strip_suffix(&place).unwrap_or(&text);
-    let shown = shown(text, 300).into_owned();
+    let mut shown = shown(text, usize::MAX).into_owned();
+    // Of a long message the end says what was expected.
+    if let (Some((cut, _)), Some((end, _))) = (
+        shown.char_indices().nth(200),
+        shown.char_indices().nth_back(99),
+    ) && cut < end
+    {
+        shown.replace_range(cut..end, "…");
+    }
     match error.classify() {
         Category::Syntax if shown == "recursion limit exceeded" => {
             "nested deeper than 128 levels".to_owned()
@@ -115,14 +124,15 @@ fn message(error: &serde_json::Error) -> String {
     }
 }
 
-fn pointer(path: &Path) -> String {
+/// A path as a JSON Pointer.
+pub(super) fn path_pointer(path: &Path) -> String {
     let mut pointer = String::new();
     for segment in path {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
             Segment::Map { key } => {
                 pointer.push('/');
-                pointer.push_str(&pointer_token(key));
+                pointer.push_str(&token(key));
             }
             // A variant is no level of the text, and of an unknown level there is nothing to say.
             Segment::Enum { .. } | Segment::Unknown => {}

@@ -6,10 +6,9 @@ use hashbrown::HashSet;
 
 use super::{
     ActionDefinition, Code, Definition, Diagnostics, EdgeDefinition, Graph, GraphEdge, GraphNode,
-    Join, NodeConfig, NodeData, Plan, compile,
-    diagnostic::{pointer_token, quoted},
+    Join, NodeConfig, NodeData, Plan, compile, diagnostic::quoted,
 };
-use crate::component::Registry;
+use crate::{component::Registry, pointer};
 
 /// The version of the format of definitions that is read and written.
 const FORMAT: u32 = 1;
@@ -89,7 +88,7 @@ fn missing(definition: &Definition, found: &mut Diagnostics) {
     }
     for id in definition.nodes.keys().filter(|id| !acting.contains(id)) {
         let message = format!("node {} has no action", quoted(id.as_str()));
-        let path = format!("/nodes/{}", pointer_token(id.as_str()));
+        let path = format!("/nodes/{}", pointer::token(id.as_str()));
         found.error(Code::InvalidDefinition, path, message, suggestion());
     }
 }
@@ -124,7 +123,7 @@ fn differences(given: &Definition, made: &Definition, found: &mut Diagnostics) {
     }
     for (id, metadata) in &given.nodes {
         if metadata.node != *id {
-            let path = format!("/nodes/{}/ref", pointer_token(id.as_str()));
+            let path = format!("/nodes/{}/ref", pointer::token(id.as_str()));
             differs(path, "the name of the node");
         }
     }
@@ -207,7 +206,7 @@ fn translated(path: &str, actions: &[ActionDefinition]) -> String {
                 "joinStrategy" | "maxConcurrency" | "groupId" | "streamId" => {
                     let action = at.parse().ok().and_then(|at: usize| actions.get(at));
                     let id = action.map_or("", |action| action.node.as_str());
-                    format!("/nodes/{}/{setting}", pointer_token(id))
+                    format!("/nodes/{}/{setting}", pointer::token(id))
                 }
                 _ => format!("/actions/{at}/{setting}"),
             }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shipsec_core::{
-    ComponentError, Context, NoParams, Ports, Registry, Value,
+    ComponentError, Context, NoParams, Params, Ports, Registry, Secret, Value, component,
     component::{Component, ComponentInfo},
     workflow::{Compiled, EdgeKind, EntryPoint, Graph, GraphEdge, GraphNode, NodeData, compile},
 };
@@ -39,6 +39,56 @@ impl Component for Versioned {
     }
 }
 
+#[derive(Clone, Serialize, Deserialize, JsonSchema, Ports)]
+pub(crate) struct Login {
+    /// A host.
+    host: String,
+    /// A token.
+    token: Option<Secret<String>>,
+    /// How often.
+    count: Option<u64>,
+    /// One name, or many.
+    #[port(lift)]
+    names: Option<Vec<String>>,
+}
+
+#[derive(Clone, Serialize, Deserialize, JsonSchema, Params)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Depth {
+    /// How deep.
+    #[schemars(range(min = 1, max = 9))]
+    depth: u8,
+    /// A key.
+    api_key: Option<Secret<String>>,
+}
+
+#[derive(Clone, Serialize, Deserialize, JsonSchema, Ports)]
+pub(crate) struct Session {
+    /// The session's key.
+    key: Secret<String>,
+    /// What was found.
+    hosts: Vec<String>,
+    /// Whether anybody was there.
+    there: bool,
+}
+
+/// Takes what must fit.
+#[component(id = "test.login", version = "1.0.0", category = "test")]
+async fn login_component(
+    input: Login,
+    params: Depth,
+    _: &Context,
+) -> Result<Session, ComponentError> {
+    Ok(Session {
+        key: Secret::new(format!(
+            "{}{:?}{:?}",
+            input.host, input.count, params.api_key
+        )),
+        hosts: input.names.unwrap_or_default(),
+        there: params.depth > 1 && input.token.is_some(),
+    })
+}
+
 /// `test.pass` in these versions, and the entry point.
 pub(crate) fn versions(versions: &[&'static str]) -> Registry {
     let mut registry = Registry::new();
@@ -46,6 +96,7 @@ pub(crate) fn versions(versions: &[&'static str]) -> Registry {
     for version in versions {
         registry.register(Versioned(version)).unwrap();
     }
+    registry.register(LoginComponent).unwrap();
     registry
 }
 

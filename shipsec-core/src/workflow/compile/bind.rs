@@ -1,13 +1,13 @@
 //! Nodes one by one: component, parameters, join, limits, values set by hand.
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::OnceCell, ops::Deref, sync::Arc, time::Duration};
 
 use hashbrown::HashMap;
 use serde_json::Value as Json;
 
 use super::super::{
     Code, Diagnostics, GraphNode, WorkflowConfig,
-    diagnostic::{listed, pointer_token, quoted, shown},
+    diagnostic::{listed, quoted, shown},
 };
 use crate::{
     PortId,
@@ -16,6 +16,7 @@ use crate::{
     },
     event::ComponentRef,
     execute::{RetryPolicy, RetrySettings},
+    pointer,
     schedule::Join,
     value::{Value, coerce},
 };
@@ -28,8 +29,8 @@ pub(super) struct Bound {
     pub(super) component: Arc<dyn DynComponent>,
     /// `None` where its parameters do not fit, which is reported: its ports are still known.
     pub(super) node: Option<Arc<dyn BoundNode>>,
-    pub(super) inputs: Arc<[PortSpec]>,
-    pub(super) outputs: Arc<[PortSpec]>,
+    pub(super) inputs: Ports,
+    pub(super) outputs: Ports,
     pub(super) reference: Arc<ComponentRef>,
     pub(super) output_ids: Arc<[PortId]>,
     pub(super) join: Join,
@@ -41,6 +42,45 @@ pub(super) struct Bound {
     pub(super) params: Option<Box<Json>>,
     /// Whether they refer to secrets.
     pub(super) secret_params: bool,
+}
+
+/// The ports of one way.
+pub(super) struct Ports {
+    list: Arc<[PortSpec]>,
+    /// Where they are many: the place of each.
+    index: OnceCell<Box<HashMap<PortId, usize>>>,
+}
+
+impl Ports {
+    fn new(list: &Arc<[PortSpec]>) -> Self {
+        Self {
+            list: list.clone(),
+            index: OnceCell::new(),
+        }
+    }
+
+    /// The place of a port.
+    pub(super) fn find(&self, id: &PortId) -> Option<usize> {
+        const MANY: usize = 32;
+        if self.list.len() < MANY {
+            return self.list.iter().position(|port| port.id == *id);
+        }
+        let ids = || {
+            (0..)
+                .zip(self.list.iter())
+                .map(|(at, port)| (port.id.clone(), at))
+        };
+        let index = self.index.get_or_init(|| Box::new(ids().collect()));
+        index.get(id).copied()
+    }
+}
+
+impl Deref for Ports {
+    type Target = [PortSpec];
+
+    fn deref(&self) -> &[PortSpec] {
+        &self.list
+    }
 }
 
 /// A component without parameters, and its output ports.
@@ -149,8 +189,11 @@ fn bind_one<'a>(
         }
     };
     let (inputs, outputs) = match &bound {
-        Some(bound) => (bound.inputs().clone(), bound.outputs().clone()),
-        None => (definition.inputs.clone(), definition.outputs.clone()),
+        Some(bound) => (Ports::new(bound.inputs()), Ports::new(bound.outputs())),
+        None => (
+            Ports::new(&definition.inputs),
+            Ports::new(&definition.outputs),
+        ),
     };
     if inputs.len().max(outputs.len()) >= usize::from(u16::MAX) {
         let message = format!(
@@ -202,14 +245,25 @@ fn invalid_params(
     at: impl Fn(&str) -> String,
     found: &mut Diagnostics,
 ) {
+    let names: Vec<&str> = definition.params.iter().map(|param| &*param.id).collect();
     for issue in issues {
         let code = if issue.message.contains("secretRef") {
             Code::LiteralSecret
         } else {
             Code::InvalidParameter
         };
-        let names = listed(definition.params.iter().map(|param| &param.id));
-        let suggestion = format!("parameters of {}: {names}", definition.id);
+        // A parameter that is not there may be one that was meant.
+        let token = issue.pointer.strip_prefix('/').unwrap_or_default();
+        let near = near_name(token, &names, found).filter(|near| *near != token);
+        let all = listed(names.iter());
+        let suggestion = match near {
+            _ if code == Code::LiteralSecret => SECRET_REFERENCE.to_owned(),
+            Some(near) => format!(
+                "did you mean {near}? parameters of {}: {all}",
+                definition.id
+            ),
+            None => format!("parameters of {}: {all}", definition.id),
+        };
         found.error(
             code,
             at(&issue.pointer),
@@ -225,14 +279,15 @@ fn unknown_component(place: usize, node: &GraphNode, registry: &Registry, found:
         let versions = registry
             .definitions()
             .filter(|definition| definition.id == id)
-            .map(|definition| &definition.version);
+            .map(|definition| &definition.version)
+            .collect::<Vec<_>>();
         let message = format!(
             "node {}: component {} has no version {}",
             quoted(node.id.as_str()),
             quoted(id),
             quoted(node.version.as_deref().unwrap_or_default())
         );
-        let suggestion = Some(format!("registered versions: {}", listed(versions)));
+        let suggestion = Some(format!("registered versions: {}", listed(versions.iter())));
         found.error(
             Code::UnknownComponent,
             format!("/nodes/{place}/version"),
@@ -269,7 +324,7 @@ fn unknown_component(place: usize, node: &GraphNode, registry: &Registry, found:
 fn overrides(
     place: usize,
     node: &GraphNode,
-    ports: &[PortSpec],
+    ports: &Ports,
     found: &mut Diagnostics,
 ) -> Box<[(u16, Value)]> {
     let mut overrides = Vec::new();
@@ -278,10 +333,10 @@ fn overrides(
             continue;
         }
         let path = || {
-            let token = pointer_token(id.as_str());
+            let token = pointer::token(id.as_str());
             format!("/nodes/{place}/data/config/inputOverrides/{token}")
         };
-        let Some(index) = ports.iter().position(|port| port.id == *id) else {
+        let Some(index) = ports.find(id) else {
             let message = unknown_port("input", id, node, ports);
             let suggestion = near_port(id, ports, found);
             found.error(Code::UnknownPort, path(), message, suggestion);
@@ -304,7 +359,11 @@ fn overrides(
             Ok(()) => overrides.push((narrow(index), value)),
             Err(message) => {
                 let message = format!("value of port {}: {message}", port.id);
-                found.error(Code::InvalidValue, path(), message, None);
+                let suggestion = format!(
+                    "give a value of type {}, or connect an output",
+                    port.port_type
+                );
+                found.error(Code::InvalidValue, path(), message, Some(suggestion));
             }
         }
     }
@@ -312,12 +371,14 @@ fn overrides(
     overrides.into()
 }
 
+const SECRET_REFERENCE: &str = "refer to it by name: {\"secretRef\": \"NAME\"}";
+
 fn literal_secret(path: String, port: &PortSpec, found: &mut Diagnostics) {
     let message = format!(
         "port {} is a secret: a value in the graph would be there for all to read",
         port.id
     );
-    let suggestion = Some("refer to it by name: {\"secretRef\": \"NAME\"}".to_owned());
+    let suggestion = Some(SECRET_REFERENCE.to_owned());
     found.error(Code::LiteralSecret, path, message, suggestion);
 }
 
@@ -335,16 +396,33 @@ pub(super) fn unknown_port(way: &str, id: &PortId, node: &GraphNode, ports: &[Po
     )
 }
 
+/// What to do about a port that is not there.
 pub(super) fn near_port(id: &PortId, ports: &[PortSpec], found: &Diagnostics) -> Option<String> {
-    const MANY: usize = 200;
-    if id.as_str().len() > LONGEST_NAME || ports.len() > MANY || found.is_full() {
+    let names: Vec<&str> = ports
+        .iter()
+        .map(|port| port.id.as_str())
+        .take(MANY + 1)
+        .collect();
+    let near = near_name(id.as_str(), &names, found);
+    Some(near.map_or_else(
+        || "use a port that it has, or leave this out".to_owned(),
+        |near| format!("did you mean {near}?"),
+    ))
+}
+
+/// How many names are compared with one that is not known.
+const MANY: usize = 200;
+
+/// The name most like one that is not known.
+fn near_name<'a>(name: &str, known: &[&'a str], found: &Diagnostics) -> Option<&'a str> {
+    if name.len() > LONGEST_NAME || known.len() > MANY || found.is_full() {
         return None;
     }
-    let likeness = |port: &PortSpec| strsim::jaro_winkler(port.id.as_str(), id.as_str());
-    let best = ports
+    let likeness = |known: &&str| strsim::jaro_winkler(known, name);
+    let best = known
         .iter()
         .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(best) > 0.7).then(|| format!("did you mean {}?", best.id))
+    (likeness(best) > 0.7).then_some(*best)
 }
 
 /// Whether a reference to a secret stands anywhere in it.

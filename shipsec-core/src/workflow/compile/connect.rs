@@ -7,7 +7,7 @@ use super::{
         Code, Diagnostics, EdgeKind, GraphEdge, GraphNode,
         diagnostic::{quoted, shown},
     },
-    bind::{Bound, LONGEST_NAME, narrow, near_port, unknown_port},
+    bind::{Bound, LONGEST_NAME, Ports, narrow, near_port, unknown_port},
     pass::check_id,
 };
 use crate::{
@@ -78,12 +78,13 @@ pub(super) fn connect(
             let node = index.get(id).copied();
             if node.is_none() {
                 let message = format!("there is no node {}", quoted(id));
-                let suggestion = near_node(id, nodes, found);
+                let suggestion = near_node(id, nodes, found)
+                    .unwrap_or_else(|| "add the node, or remove the edge".to_owned());
                 found.error(
                     Code::UnknownNode,
                     format!("/edges/{place}/{field}"),
                     message,
-                    suggestion,
+                    Some(suggestion),
                 );
             }
             node
@@ -106,9 +107,8 @@ pub(super) fn connect(
             // That its source is missing is reported; what follows from that need not be.
             (None, Some(target)) => {
                 connected.dangling.push(target);
-                let inputs = bound[target].iter().flat_map(|bound| bound.inputs.iter());
-                let fed = |port: &PortSpec| Some(&port.id) == edge.target_handle.as_ref();
-                if let Some(input) = inputs.map(fed).position(|fed| fed) {
+                let input = |bound: &Bound| bound.inputs.find(edge.target_handle.as_ref()?);
+                if let Some(input) = bound[target].as_ref().and_then(input) {
                     dangling.insert((target, input));
                 }
             }
@@ -182,25 +182,22 @@ fn link(
     connected: &mut Connected,
     found: &mut Diagnostics,
 ) {
-    let find = |way: &str,
-                id: &crate::PortId,
-                node: usize,
-                ports: &[PortSpec],
-                found: &mut Diagnostics| {
-        let index = ports.iter().position(|port| port.id == *id);
-        if index.is_none() {
-            let field = if way == "output" {
-                "sourceHandle"
-            } else {
-                "targetHandle"
-            };
-            let message = unknown_port(way, id, nodes[node].1, ports);
-            let path = format!("/edges/{place}/{field}");
-            let suggestion = near_port(id, ports, found);
-            found.error(Code::UnknownPort, path, message, suggestion);
-        }
-        index
-    };
+    let find =
+        |way: &str, id: &crate::PortId, node: usize, ports: &Ports, found: &mut Diagnostics| {
+            let index = ports.find(id);
+            if index.is_none() {
+                let field = if way == "output" {
+                    "sourceHandle"
+                } else {
+                    "targetHandle"
+                };
+                let message = unknown_port(way, id, nodes[node].1, ports);
+                let path = format!("/edges/{place}/{field}");
+                let suggestion = near_port(id, ports, found);
+                found.error(Code::UnknownPort, path, message, suggestion);
+            }
+            index
+        };
     let output = match (&edge.source_handle, &bound[source]) {
         (Some(id), Some(bound)) => find("output", id, source, &bound.outputs, found),
         _ => None,
@@ -329,10 +326,20 @@ fn check_inputs(
         && (n == 0 || n > incoming)
     {
         let message = format!(
-            "quorum:{n} can never be reached: {incoming} edges enter node {}",
+            "quorum:{n} can never be reached: {incoming} {} node {}",
+            if incoming == 1 {
+                "edge enters"
+            } else {
+                "edges enter"
+            },
             quoted(node.id.as_str())
         );
-        let suggestion = Some(format!("give 1 to {incoming}"));
+        let suggestion = match incoming {
+            0 => "leave it out: there is nothing to wait for".to_owned(),
+            1 => "give quorum:1, or leave it out".to_owned(),
+            _ => format!("give quorum:1 to quorum:{incoming}"),
+        };
+        let suggestion = Some(suggestion);
         let path = format!("/nodes/{place}/data/config/joinStrategy");
         found.error(Code::InvalidJoin, path, message, suggestion);
     }

@@ -7,4 +7,5 @@ mod order;
 mod pass;
 
 pub(super) use definition::Source;
+pub(super) use pass::id_problem;
 pub use pass::{Compiled, compile};

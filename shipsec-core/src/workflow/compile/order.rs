@@ -27,7 +27,7 @@ use crate::{
 pub(super) fn order(
     nodes: &[(usize, &GraphNode)],
     connected: &Connected,
-    entrypoint: Option<usize>,
+    roots: Option<Vec<usize>>,
     found: &mut Diagnostics,
 ) -> Option<Vec<usize>> {
     let targets = Lists::new(
@@ -37,8 +37,8 @@ pub(super) fn order(
             .iter()
             .map(|e| (e.source as usize, e.target as usize)),
     );
-    if let Some(entrypoint) = entrypoint {
-        let roots = std::iter::once(entrypoint).chain(connected.dangling.iter().copied());
+    if let Some(roots) = roots {
+        let roots = roots.into_iter().chain(connected.dangling.iter().copied());
         unreachable_nodes(nodes, &targets, roots, found);
     }
     // Often people write a node after what it depends on; then that is the order.
@@ -192,7 +192,8 @@ pub(super) fn plan(
     let topology = match topology.build() {
         Ok(topology) => Arc::new(topology),
         Err(error) => {
-            found.error(Code::Cycle, "/edges", error.to_string(), None);
+            let suggestion = Some("remove one edge of the circle".to_owned());
+            found.error(Code::Cycle, "/edges", error.to_string(), suggestion);
             return None;
         }
     };

@@ -54,7 +54,8 @@ pub fn compile(graph: &Graph, registry: &Registry) -> Result<Compiled, Diagnosti
         .collect();
     if u32::try_from(nodes.len()).is_err() || u32::try_from(edges.len()).is_err() {
         let message = "a plan has at most 4,294,967,295 nodes and edges";
-        found.error(Code::TooLarge, "", message, None);
+        let suggestion = Some("split the workflow".to_owned());
+        found.error(Code::TooLarge, "", message, suggestion);
         return Err(found);
     }
 
@@ -85,7 +86,11 @@ pub fn compile(graph: &Graph, registry: &Registry) -> Result<Compiled, Diagnosti
     let bound: Vec<Option<Bound>> = bind::bind(&nodes, registry, &mut found);
     let connected: Connected = connect::connect(&nodes, &edges, &index, &bound, &mut found);
     let entrypoint = entrypoint(&nodes, &bound, &mut found);
-    let order = order::order(&nodes, &connected, entrypoint, &mut found);
+    // What is a second beginning, or a second node of one name, is not said to be unreachable too.
+    let reached =
+        |at: usize| is_entry(&nodes, &bound, at) || index.get(nodes[at].1.id.as_str()) != Some(&at);
+    let roots = entrypoint.map(|_| (0..nodes.len()).filter(|at| reached(*at)).collect());
+    let order = order::order(&nodes, &connected, roots, &mut found);
     bind::check_config(&graph.config, &mut found);
     let (Some(order), Some(entrypoint), false) = (order, entrypoint, found.has_errors()) else {
         return Err(found);
@@ -109,19 +114,32 @@ fn is_ui(node: &GraphNode) -> bool {
 }
 
 pub(super) fn check_id(found: &mut Diagnostics, path: &dyn std::fmt::Display, id: &str) {
+    if let Some(problem) = id_problem(id) {
+        let message = format!("id {} {problem}", quoted(id));
+        let suggestion = Some("use letters, digits, '-', '_' and '.'".to_owned());
+        found.error(Code::InvalidId, path.to_string(), message, suggestion);
+    }
+}
+
+/// Why a text is no id.
+pub(in super::super) fn id_problem(id: &str) -> Option<&'static str> {
     const LONGEST: usize = 256;
-    let problem = if id.is_empty() {
-        "is empty"
+    if id.is_empty() {
+        Some("is empty")
     } else if id.len() > LONGEST {
-        "is longer than 256 bytes"
+        Some("is longer than 256 bytes")
     } else if !id.bytes().all(|byte| byte.is_ascii_graphic()) && id.chars().any(char::is_control) {
-        "has control characters"
+        Some("has control characters")
     } else {
-        return;
-    };
-    let message = format!("id {} {problem}", quoted(id));
-    let suggestion = Some("use letters, digits, '-', '_' and '.'".to_owned());
-    found.error(Code::InvalidId, path.to_string(), message, suggestion);
+        None
+    }
+}
+
+fn is_entry(nodes: &[(usize, &GraphNode)], bound: &[Option<Bound>], at: usize) -> bool {
+    match &bound[at] {
+        Some(bound) => bound.component.definition().entrypoint,
+        None => nodes[at].1.component == ENTRYPOINT,
+    }
 }
 
 fn entrypoint(
@@ -129,11 +147,9 @@ fn entrypoint(
     bound: &[Option<Bound>],
     found: &mut Diagnostics,
 ) -> Option<usize> {
-    let is_entry = |at: usize| match &bound[at] {
-        Some(bound) => bound.component.definition().entrypoint,
-        None => nodes[at].1.component == ENTRYPOINT,
-    };
-    let entries: Vec<usize> = (0..nodes.len()).filter(|at| is_entry(*at)).collect();
+    let entries: Vec<usize> = (0..nodes.len())
+        .filter(|at| is_entry(nodes, bound, *at))
+        .collect();
     match entries.as_slice() {
         [] => {
             let suggestion = Some(format!("add a node of type {}", ENTRYPOINT));
