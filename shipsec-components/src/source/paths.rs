@@ -57,6 +57,7 @@ const VENDORED: &[&str] = &[
 ];
 
 const SECONDARY: &[&str] = &[
+    "t",
     "test",
     "tests",
     "testing",
@@ -134,6 +135,11 @@ pub(crate) fn classify(path: &str) -> PathClass {
         || stem == "test"
         || stem == "tests"
         || stem == "conftest"
+        || stem == "example"
+        || stem == "examples"
+        || stem.starts_with("example-")
+        || stem.starts_with("example_")
+        || stem.starts_with("examples-")
         || [
             ".test.",
             ".tests.",
@@ -152,7 +158,7 @@ pub(crate) fn classify(path: &str) -> PathClass {
         "md" | "mdx" | "rst" | "adoc" | "asciidoc" | "txt" | "html" | "htm"
     ) || matches!(
         stem,
-        "readme" | "changelog" | "changes" | "news" | "history"
+        "readme" | "changelog" | "changes" | "news" | "history" | "pkg-info"
     );
     let secondary = named_as_test || document || folders.clone().any(is_secondary_folder);
     let config = matches!(
@@ -174,6 +180,13 @@ pub(crate) fn classify(path: &str) -> PathClass {
             | "pypirc"
             | "credentials"
             | "secrets"
+            // In these a bare word is the value itself, too.
+            | "sh"
+            | "bash"
+            | "zsh"
+            | "envrc"
+            | "tf"
+            | "hcl"
     ) || name.starts_with(".env")
         || name.starts_with("dockerfile")
         || matches!(
@@ -234,6 +247,9 @@ mod tests {
             "docs/x.py",
             ".env.example",
             "MyApp-Tests/a.cs",
+            "t/unit/a.py",
+            "data/examples-1.json",
+            "Thing.egg-info/PKG-INFO",
             "lib/test_client.py",
         ] {
             assert!(classify(path).secondary, "{path}");

@@ -6,6 +6,7 @@
 mod cargo;
 mod cyclonedx;
 mod entry;
+mod gaps;
 mod golang;
 mod inventory;
 mod npm;

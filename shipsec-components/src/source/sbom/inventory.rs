@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::Path;
 
-use super::{Ecosystem, LockFile, cargo, golang, npm, python};
+use super::{Ecosystem, LockFile, cargo, gaps, golang, npm, python};
 use crate::contract::{Package, PackageLocation, SourceFile};
 use crate::source::{files, paths};
 
@@ -103,6 +103,7 @@ pub fn inventory(
         }
     }
     found.packages = packages.into_values().collect();
+    found.warnings.extend(gaps::warnings(files));
     found
 }
 

@@ -77,11 +77,7 @@ pub(super) fn both_cases(candidate: &Candidate<'_>) -> Verdict {
 
 /// The key that Microsoft publishes for its storage emulator is no secret.
 pub(super) fn not_the_azure_emulator(candidate: &Candidate<'_>) -> Verdict {
-    keep_if(
-        !candidate
-            .secret
-            .starts_with(b"Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq"),
-    )
+    keep_if(!random::is_published(candidate.secret))
 }
 
 /// Base 64 whose padding may be missing.
@@ -244,6 +240,7 @@ pub(super) fn url_password(candidate: &Candidate<'_>) -> Verdict {
         || random::classes(secret) < 2
         || random::is_placeholder(secret)
         || secret.eq_ignore_ascii_case(candidate.user)
+        || secret.to_ascii_lowercase().starts_with(b"pass%")
         || random::is_reference(candidate.user);
     if nowhere || template || weak {
         return Verdict::Reject;
@@ -365,6 +362,19 @@ pub(super) fn generic_key(candidate: &Candidate<'_>) -> Verdict {
         "digest",
         "sha256",
         "sha512",
+        // Where a listing goes on, and where something is kept.
+        "nexttoken",
+        "next_token",
+        "pagetoken",
+        "page_token",
+        "paginationtoken",
+        "continuationtoken",
+        "continuation_token",
+        "synctoken",
+        "sync_token",
+        "cache_key",
+        "cachekey",
+        "cached_",
     ]
     .iter()
     .any(|part| key.contains(part));
@@ -382,13 +392,89 @@ pub(super) fn generic_key(candidate: &Candidate<'_>) -> Verdict {
             && !uuid
             && !candidate.comment
             && !random::is_placeholder(secret)
+            && !random::is_published(secret)
+            && !is_password_hash(secret)
             && random::looks_random(secret),
     )
 }
 
+/// What a password was hashed to is no password.
+fn is_password_hash(value: &[u8]) -> bool {
+    [
+        "pbkdf2_", "pbkdf2:", "bcrypt", "argon2", "scrypt", "{ssha", "md5$", "sha1$",
+    ]
+    .iter()
+    .any(|start| value.to_ascii_lowercase().starts_with(start.as_bytes()))
+}
+
+/// `module.database.password`: a reference, not a value.
+fn is_dotted_name(value: &[u8]) -> bool {
+    let name = |part: &[u8]| {
+        part.first()
+            .is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+            && part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    };
+    value.contains(&b'.') && value.split(|b| *b == b'.').all(name)
+}
+
 /// A password as people choose them, in a file that configures something.
 pub(super) fn config_password(candidate: &Candidate<'_>) -> Verdict {
+    keep_if(
+        candidate.path.config
+            && !candidate.path.translation
+            && !candidate.comment
+            && (candidate.quoted || !is_dotted_name(candidate.secret))
+            && is_chosen(candidate.secret),
+    )
+}
+
+/// The same, where the form of the line leaves no doubt of what it is.
+pub(super) fn chosen_password(candidate: &Candidate<'_>) -> Verdict {
+    keep_if(!candidate.comment && is_chosen(candidate.secret))
+}
+
+/// The same in the midst of code, where only what no name looks like is believed.
+pub(super) fn source_password(candidate: &Candidate<'_>) -> Verdict {
     let secret = candidate.secret;
+    let strange = |byte: &u8| byte.is_ascii_punctuation() && !b"_-.:/%=".contains(byte);
+    let in_place = !candidate.comment && !candidate.path.translation;
+    let strong = secret.iter().any(strange)
+        && secret.iter().any(u8::is_ascii_digit)
+        && secret.iter().any(u8::is_ascii_alphabetic);
+    keep_if(in_place && strong && is_chosen(secret))
+}
+
+/// A header that is not there to show what such headers look like.
+pub(super) fn authorization(candidate: &Candidate<'_>) -> Verdict {
+    if candidate.comment || random::is_published(candidate.secret) {
+        return Verdict::Reject;
+    }
+    if candidate.scheme.eq_ignore_ascii_case(b"basic") {
+        return basic_auth(candidate);
+    }
+    mixed(candidate)
+}
+
+/// The base 64 of `user:password`.
+pub(super) fn basic_auth(candidate: &Candidate<'_>) -> Verdict {
+    let Ok(pair) = LENIENT.decode(candidate.secret) else {
+        return Verdict::Reject;
+    };
+    let printable = pair.iter().all(u8::is_ascii_graphic);
+    let password = pair
+        .iter()
+        .position(|byte| *byte == b':')
+        .map(|at| &pair[at + 1..]);
+    match password {
+        Some(password) if printable && password.len() >= 6 => {
+            keep_if(!random::is_placeholder(password) && random::classes(password) >= 2)
+        }
+        _ => Verdict::Reject,
+    }
+}
+
+/// Whether somebody may have chosen this as a password: neither code nor a word nor a stand-in.
+fn is_chosen(secret: &[u8]) -> bool {
     let code = secret.iter().any(|byte| {
         matches!(
             byte,
@@ -415,14 +501,10 @@ pub(super) fn config_password(candidate: &Candidate<'_>) -> Verdict {
         .any(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'-' | b'.' | b':'));
     // Words joined by dots, dashes or underscores are names; a digit alone proves little.
     let chosen = digits && (symbols || random::classes(secret) >= 3);
-    keep_if(
-        candidate.path.config
-            && !candidate.path.translation
-            && !candidate.comment
-            && !code
-            && chosen
-            && !secret.is_empty()
-            && !random::is_placeholder(secret)
-            && !secret.to_ascii_lowercase().starts_with(b"http"),
-    )
+    !code
+        && chosen
+        && !random::is_placeholder(secret)
+        && !random::is_published(secret)
+        && !is_password_hash(secret)
+        && !secret.to_ascii_lowercase().starts_with(b"http")
 }

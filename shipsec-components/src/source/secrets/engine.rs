@@ -438,7 +438,11 @@ fn finding(
     let secret = &bytes[hit.start..hit.end];
     // A long random secret cannot be found again from its hash; a password could be, so
     // there the line around it stands in for it.
-    let identity = if rule.kind == Kind::Assignment || rule.id == "secret.url-password" {
+    let holds_password = matches!(
+        rule.id,
+        "secret.url-password" | "secret.docker-auth" | "secret.authorization-header"
+    );
+    let identity = if rule.kind == Kind::Assignment || holds_password {
         let masked = [
             &bytes[line.start..hit.start],
             b"*",

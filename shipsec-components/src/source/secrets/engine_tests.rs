@@ -191,6 +191,122 @@ fn passwords_in_configuration() {
     assert!(ids("locales/en.yml", line).is_empty(), "a translation");
 }
 
+#[test]
+fn passwords_and_keys_in_code() {
+    let (password, random) = (
+        concat!("gH7!kd9", "2Lm#q"),
+        concat!("q7Zp2Lk9Vx", "4TnB8sRw3Y"),
+    );
+    let auth = {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(format!("bob:{random}"))
+    };
+    for (path, line, id) in [
+        (
+            "a.js",
+            format!("db: {{ password: '{password}' }},"),
+            "secret.source-password",
+        ),
+        (
+            "A.java",
+            format!("String dbPassword = \"{password}\";"),
+            "secret.source-password",
+        ),
+        (
+            "a.php",
+            format!("define('DB_PASSWORD', '{password}');"),
+            "secret.source-password",
+        ),
+        (
+            "a.php",
+            format!("define( 'AUTH_KEY', '{random}' );"),
+            "secret.generic-key",
+        ),
+        (
+            "a.go",
+            format!("h.Set(\"X-Api-Key\", \"{random}\")"),
+            "secret.generic-key",
+        ),
+        (
+            "a.sh",
+            format!("export GITLAB_TOKEN={random}"),
+            "secret.generic-key",
+        ),
+        (
+            "main.tf",
+            format!("  password = \"{password}\""),
+            "secret.config-password",
+        ),
+        (
+            "a.js",
+            format!("{{ Authorization: 'Bearer {random}' }}"),
+            "secret.authorization-header",
+        ),
+        (
+            "a.sh",
+            format!("curl -H 'Authorization: token {random}'"),
+            "secret.authorization-header",
+        ),
+        (
+            "A.java",
+            format!("\"jdbc:mysql://db.acme.io/app?user=app&password={random}\""),
+            "secret.connection-password",
+        ),
+        (
+            "a.cs",
+            format!("\"Server=db.acme.io;User ID=sa;Password={password};\""),
+            "secret.connection-password",
+        ),
+        (
+            "a.js",
+            format!("{{ Authorization: 'Basic {auth}' }}"),
+            "secret.authorization-header",
+        ),
+        (
+            ".netrc",
+            format!("machine api.acme.io login bob password {random}"),
+            "secret.netrc-password",
+        ),
+        (
+            "config.json",
+            format!("{{\"auth\": \"{auth}\"}}"),
+            "secret.docker-auth",
+        ),
+    ] {
+        assert_eq!(ids(path, &line), [id], "{line}");
+    }
+    for (path, harmless) in [
+        ("a.js", "password: 'Passwort vergessen'"),
+        ("a.js", "password: 'forgot_password_2'"),
+        ("a.js", "password: 'a/b/c?x=1'"),
+        ("a.py", "password = '%s:%d!' % x"),
+        ("a.py", "errors('password', 'Choose at least 8!')"),
+        ("a.js", "passwordPattern = '^[a-z0-9!]+$'"),
+        ("a.py", "'http://user:pass%20pass@complex.url.com/path'"),
+        ("main.tf", "password = random_password.db1.Result2"),
+        ("config.json", "{\"auth\": \"c29tZXRoaW5nIGVsc2U=\"}"),
+        (
+            "a.js",
+            "Authorization: 'Bearer your-access-token-goes-here-1'",
+        ),
+        (
+            "a.json",
+            "\"nextToken\": \"1w41l63U0xa8q7smH50vCxyTQqdxo69O3EmK28Bi\"",
+        ),
+        (
+            "a.json",
+            "\"password\": \"pbkdf2_sha256$10000$LUyhxJjuLwXF$f6Zbpnx1L5dPze8m0itB\"",
+        ),
+    ] {
+        assert_eq!(ids(path, harmless), Vec::<String>::new(), "{harmless}");
+    }
+    let published = format!(
+        "access_token = \"{}\"",
+        concat!("2YotnFZFEjr", "1zCsicMWpAA")
+    );
+    assert!(ids("a.py", &published).is_empty());
+}
+
 /// A key of the right form that opens nothing: DER of zeros behind a sequence header.
 fn made_up_key() -> String {
     use base64::Engine as _;

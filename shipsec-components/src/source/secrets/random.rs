@@ -78,6 +78,37 @@ const PLACEHOLDER_WORDS: &[&str] = &[
     "ipsum",
 ];
 
+/// Values that standards and manuals print, so that they turn up in everybody's code.
+const PUBLISHED: &[&str] = &[
+    // RFC 5849, OAuth 1.0.
+    concat!("ad180jjd", "733klru7"),
+    concat!("kkk9d7dh", "3k39sjv7"),
+    concat!("nnch734d", "00sl2jdk"),
+    concat!("pfkkdhi9", "sl3r4s00"),
+    concat!("dpf43f3p", "2l4k3l03"),
+    concat!("kd94hf93", "k423kf44"),
+    concat!("hh5s93j4", "hdidpola"),
+    concat!("9djdj82h", "48djs9d2"),
+    // RFC 6749, OAuth 2.0.
+    concat!("2YotnFZFEjr", "1zCsicMWpAA"),
+    concat!("tGzv3JOkF0X", "G5Qx2TlKWIA"),
+    concat!("SplxlOBeZQQ", "YbYS6WxSbIA"),
+    concat!("7Fjfp0ZBr1K", "tDRbnfVdmIw"),
+    concat!("czZCaGRSa3F0", "MzpnWDFmQmF0M2JW"),
+    // Microsoft's storage emulator.
+    concat!(
+        "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsu",
+        "Fq2UVErCz4I6tq"
+    ),
+];
+
+/// Whether the value begins as one that a standard or a manual prints.
+pub(super) fn is_published(value: &[u8]) -> bool {
+    PUBLISHED
+        .iter()
+        .any(|known| value.starts_with(known.as_bytes()))
+}
+
 /// Whether a person would say that this stands in for something else.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();

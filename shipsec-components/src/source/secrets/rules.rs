@@ -248,11 +248,31 @@ pub(super) static RULES: &[Rule] = &[
         .checked(checks::url_password),
     token("secret.generic-key", "Hard-coded key or token", Medium,
         &["key", "secret", "token", "password", "passwd", "credential"],
-        r#"(?i)(?P<key>[a-z0-9_.-]{0,40}(?:api[_.-]?key|secret|token|password|passwd|(?:auth|access|private|signing|encryption|master|account|service)[_.-]?key|credential)s?[a-z0-9_]{0,24})["'`\]]{0,2}(?:\s{0,4}:\s{0,2}[&'a-z_<>\[\] ]{1,30}?)?\s{0,8}(?::=|=>|=|:)\s{0,8}(?:(?P<quote>["'`])(?P<secret>[a-z0-9+/=_.~!@\#$%^&*-]{16,200})["'`]|(?P<bare>[a-z0-9+/=_.~!@\#$%^&*-]{16,200}))"#, (3.0, 0),
+        r#"(?i)(?P<key>[a-z0-9_.-]{0,40}(?:api[_.-]?key|secret|token|password|passwd|(?:auth|access|private|signing|encryption|master|account|service)[_.-]?key|credential)s?[a-z0-9_]{0,24})(?:["'`]\s{0,2},|["'`\]]{0,2}(?:\s{0,4}:\s{0,2}[&'a-z_<>\[\] ]{1,30}?)?\s{0,8}(?::=|=>|=|:))\s{0,8}(?:(?P<quote>["'`])(?P<secret>[a-z0-9+/=_.~!@\#$%^&*-]{16,200})["'`]|(?P<bare>[a-z0-9+/=_.~!@\#$%^&*-]{16,200}))"#, (3.0, 0),
         "https://cwe.mitre.org/data/definitions/798.html")
         .checked(checks::generic_key).of_kind(Kind::Assignment),
     token("secret.config-password", "Password in a configuration file", Medium, &["password", "passwd", "pwd"],
         r#"(?im)^\s{0,40}(?:export\s{1,4}|set\s{1,4}|env\s{1,4}|-\s{1,4})?["']?(?P<key>[a-z0-9_.-]{0,60}(?:password|passwd|pwd))["']?\s{0,8}(?:=|:)\s{0,8}(?:(?P<quote>["'])(?P<secret>[^\s"']{6,100})["']|(?P<bare>[^\s"']{6,100}))\s{0,8},?\s*$"#, (0.0, 0),
         "https://cwe.mitre.org/data/definitions/260.html")
         .checked(checks::config_password).of_kind(Kind::Assignment),
+    token("secret.authorization-header", "Credentials in an authorization header", Medium, &["authorization"],
+        r#"(?i)authorization["'`\]]{0,2}\s{0,4}(?::=|=>|=|:|,)\s{0,4}["'`]?(?P<scheme>bearer|token|basic)\s{1,4}(?P<secret>[a-z0-9+/=_.~-]{20,400})"#, (3.0, 0),
+        "https://www.rfc-editor.org/rfc/rfc9110#name-authorization")
+        .checked(checks::authorization),
+    token("secret.docker-auth", "Password of a container registry", High, &["\"auth\""],
+        r#""auth"\s{0,4}:\s{0,4}"(?P<secret>[A-Za-z0-9+/]{12,1000}={0,2})""#, (3.0, 0),
+        "https://docs.docker.com/reference/cli/docker/login/#credential-stores")
+        .checked(checks::basic_auth),
+    token("secret.netrc-password", "Password in a netrc file", High, &["machine"],
+        r"(?im)^\s{0,8}machine\s{1,8}(?P<host>\S{3,253})\s{1,8}login\s{1,8}(?P<user>\S{1,100})\s{1,8}password\s{1,8}(?P<secret>\S{6,200})\s*$", (0.0, 0),
+        "https://www.gnu.org/software/inetutils/manual/html_node/The-_002enetrc-file.html")
+        .checked(checks::chosen_password).of_kind(Kind::Assignment),
+    token("secret.connection-password", "Password in a connection string", Medium, &["password=", "pwd="],
+        r#"(?i)(?:jdbc:[a-z0-9]{2,20}:|(?:server|data source|host|user id|uid|user)\s?=)[^\n"'`]{0,200}[;?&](?P<key>password|pwd)=(?P<secret>[^\s;&"'`<>]{6,128})"#, (0.0, 0),
+        "https://cwe.mitre.org/data/definitions/798.html")
+        .checked(checks::chosen_password).of_kind(Kind::Assignment),
+    token("secret.source-password", "Hard-coded password", Medium, &["password", "passwd", "pwd"],
+        r#"(?i)(?P<key>[a-z0-9_.-]{0,60}(?:password|passwd|pwd))(?:["'`]\s{0,2},|["'`\]]{0,2}(?:\s{0,4}:\s{0,2}[&'a-z_<>\[\] ]{1,30}?)?\s{0,8}(?::=|=>|=|:))\s{0,8}(?P<quote>["'`])(?P<secret>[^\s"'`]{8,64})["'`]"#, (2.5, 0),
+        "https://cwe.mitre.org/data/definitions/798.html")
+        .checked(checks::source_password).of_kind(Kind::Assignment),
 ];
