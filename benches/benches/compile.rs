@@ -55,19 +55,23 @@ fn all() -> Result<(), Failure> {
                     Ok(plan)
                 };
                 let (sample, _, hash) = Sample::take(setup, |plan| Ok(plan.hash().clone()))?;
-                if hash.len() == 64 { Ok(sample) } else { Err("no hash".into()) }
+                if hash.len() == 64 {
+                    Ok(sample)
+                } else {
+                    Err("no hash".into())
+                }
             });
             contest.add("restore", || {
                 let setup = || Ok(plan(&graph, &registry)?.definition().clone());
-                let restore = |definition: &mut Arc<_>| {
-                    Ok(Plan::from_definition(definition, &registry)?)
-                };
+                let restore =
+                    |definition: &mut Arc<_>| Ok(Plan::from_definition(definition, &registry)?);
                 let (sample, _, plan) = Sample::take(setup, restore)?;
                 every(&graph, plan.nodes().len())?;
                 Ok(sample)
             });
             contest.add("layout", || {
-                let draw = |plan: &mut Arc<Plan>| Ok(Layout::of_plan(plan, &LayoutOptions::default()));
+                let draw =
+                    |plan: &mut Arc<Plan>| Ok(Layout::of_plan(plan, &LayoutOptions::default()));
                 let (sample, _, layout) = Sample::take(|| plan(&graph, &registry), draw)?;
                 every(&graph, layout.nodes.len())?;
                 Ok(sample)

@@ -1,5 +1,6 @@
 //! `report.markdown`: an audit as a person wants to read it.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use schemars::JsonSchema;
@@ -78,8 +79,8 @@ pub async fn report_markdown(
 /// The report as Markdown (CommonMark with tables).
 ///
 /// The numbers come first, then what could not be checked, the findings by severity and the
-/// packages. Of each severity at most `max_findings` are listed; how many more there are is
-/// said. Text from the audited files is escaped and cannot become markup.
+/// packages. Findings that differ by their place alone are one item. Of each severity at most
+/// `max_findings` are listed; how many more there are is said. Text from the audited files is escaped and cannot become markup.
 #[must_use]
 pub fn markdown(audit: &Audit<'_>, max_findings: usize) -> String {
     let mut out = String::new();
@@ -181,8 +182,8 @@ fn findings(out: &mut String, findings: &[&Finding], most: usize) -> std::fmt::R
             Severity::Info => "Info",
         };
         writeln!(out, "\n### {name} ({})\n", of_it.len())?;
-        for finding in of_it.iter().take(most) {
-            one(out, finding)?;
+        for alike in alike(of_it.iter().take(most).map(|finding| **finding)) {
+            item(out, &alike)?;
         }
         if of_it.len() > most {
             writeln!(
@@ -195,17 +196,29 @@ fn findings(out: &mut String, findings: &[&Finding], most: usize) -> std::fmt::R
     Ok(())
 }
 
-fn one(out: &mut String, finding: &Finding) -> std::fmt::Result {
-    let mut place = finding.path.clone();
-    if let Some(line) = finding.line {
-        let _ = write!(place, ":{line}");
+/// Findings that differ by their place alone, together; in the order of the first of each.
+fn alike<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Vec<&'a Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    let mut known: HashMap<[&str; 3], usize> = HashMap::new();
+    for finding in findings {
+        let key = [&*finding.rule_id, &*finding.title, &*finding.message];
+        let group = *known.entry(key).or_insert(groups.len());
+        match groups.get_mut(group) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
     }
-    if let Some(column) = finding.column {
-        let _ = write!(place, ":{column}");
-    }
-    write!(out, "- **{}** in {}", text(&finding.title), code(&place))?;
-    if let Some(preview) = &finding.preview {
-        write!(out, ", {}", code(preview))?;
+    groups
+}
+
+fn item(out: &mut String, alike: &[&Finding]) -> std::fmt::Result {
+    let Some(finding) = alike.first() else {
+        return Ok(());
+    };
+    write!(out, "- **{}** in ", text(&finding.title))?;
+    match alike {
+        [one] => place(out, one)?,
+        several => write!(out, "{} places", several.len())?,
     }
     writeln!(out, "  ")?;
     let repeated = finding.message.strip_prefix(finding.title.as_str());
@@ -229,7 +242,25 @@ fn one(out: &mut String, finding: &Finding) -> std::fmt::Result {
         let aliases: Vec<_> = finding.aliases.iter().map(|alias| code(alias)).collect();
         write!(out, ", also {}", aliases.join(", "))?;
     }
-    writeln!(out)
+    writeln!(out)?;
+    for finding in alike.iter().filter(|_| alike.len() > 1) {
+        write!(out, "  - ")?;
+        place(out, finding)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn place(out: &mut String, finding: &Finding) -> std::fmt::Result {
+    let mut place = finding.path.clone();
+    for number in [finding.line, finding.column].into_iter().flatten() {
+        write!(place, ":{number}")?;
+    }
+    write!(out, "{}", code(&place))?;
+    match &finding.preview {
+        Some(preview) => write!(out, ", {}", code(preview)),
+        None => Ok(()),
+    }
 }
 
 fn packages(out: &mut String, audit: &Audit<'_>) -> std::fmt::Result {
