@@ -104,11 +104,12 @@ impl<'a> Reader<'a> {
             ValueRef::Null => None,
             value => Some(Arc::from(text(value)?)),
         };
-        let extra = match row.get_ref(9)? {
+        let mut extra = match row.get_ref(9)? {
             ValueRef::Null => None,
             value => Some(serde_json::from_str(text(value)?)?),
         };
-        let kind = EventKind::from_wire(text(row.get_ref(2)?)?, text(row.get_ref(8)?)?)?;
+        let kind =
+            EventKind::from_wire(text(row.get_ref(2)?)?, text(row.get_ref(8)?)?, &mut extra)?;
         let record = Record {
             timestamp: Timestamp::from_micros(row.get(1)?),
             node: node.map(NodeRef::new),

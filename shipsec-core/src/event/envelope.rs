@@ -38,6 +38,12 @@ pub enum Level {
 }
 
 impl Level {
+    /// The level of a name on the wire; `None` where it is not known.
+    pub fn from_wire(name: &str) -> Option<Self> {
+        let levels = [Self::Debug, Self::Info, Self::Warn, Self::Error];
+        levels.into_iter().find(|level| level.as_str() == name)
+    }
+
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -120,7 +126,9 @@ pub struct Record {
     pub message: Option<Arc<str>>,
     /// Type and payload.
     pub kind: EventKind,
-    /// Fields that this version does not know, kept as they came.
+    /// What this version does not know, kept as it came: fields of the event by name; under
+    /// `payload` fields inside its payload, by JSON Pointer; under `level` a level that is none of
+    /// [`Level`].
     pub extra: Option<Box<serde_json::Map<String, Json>>>,
 }
 

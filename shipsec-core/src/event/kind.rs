@@ -196,7 +196,7 @@ pub struct ComponentRef {
 }
 
 /// Payload of `NODE_STARTED`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StartedPayload {
     /// What runs.

@@ -10,7 +10,8 @@ use crate::{ComponentError, ErrorKind};
 /// Retry settings as people write them: whatever is left out comes from the layer below. The
 /// workflow's settings override the component's, which override the defaults.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RetrySettings {
     /// Attempts in all, the first one included; at least 1. Default 3.
@@ -39,7 +40,8 @@ pub struct RetrySettings {
 
 /// Retry settings of one error kind.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct KindSettings {
     /// Attempts in all; see [`RetrySettings::max_attempts`].

@@ -139,7 +139,11 @@ pub struct NodeConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream_id: Option<String>,
     /// Retry settings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "read::known_fields",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub retry: Option<RetrySettings>,
     /// Longest time of one attempt, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,7 +14,7 @@ use super::{
     Graph,
     diagnostic::{shown, whole_tokens},
 };
-use crate::pointer::token;
+use crate::pointer::{of_ignored, token};
 
 /// Text that is no graph.
 ///
@@ -150,6 +150,28 @@ where
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
+/// Reads what has none but known fields: what a person misspelt must not pass for nothing, though a
+/// log may hold what a newer version wrote.
+pub(super) fn known_fields<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let mut unknown = None;
+    let value = serde_ignored::deserialize(deserializer, |path| {
+        unknown.get_or_insert_with(|| of_ignored(&path));
+    })?;
+    match unknown {
+        None => Ok(value),
+        Some(place) => {
+            let place = super::diagnostic::quoted(&place);
+            Err(D::Error::custom(format_args!(
+                "there is no setting {place}"
+            )))
+        }
+    }
+}
+
 /// Reads an object that says no key twice; `null` as an empty one.
 pub(super) fn unique_keys<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
@@ -245,6 +267,10 @@ mod tests {
             (
                 "{\"nodes\": [{\"id\": \"a\", \"type\": \"t\", \"data\": {\"config\": {\"params\": {\"a/b\": 1, \"a/b\": 2}}}}]}",
                 "line 1, column 86, at /nodes/0/data/config/params: key \"a/b\" is there twice",
+            ),
+            (
+                "{\"nodes\": [{\"id\": \"a\", \"type\": \"t\", \"data\": {\"config\": {\"retry\": {\"maxAttemps\": 1}}}}]}",
+                "line 1, column 83, at /nodes/0/data/config/retry: there is no setting \"/maxAttemps\"",
             ),
             (
                 "{\"config\": {\"timeoutSeconds\": 1e999}}",
