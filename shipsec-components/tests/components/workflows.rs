@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::{Map, Value as Json, json};
 use shipsec_components::registry;
-use shipsec_core::{event::EventKind, workflow::Graph};
+use shipsec_core::{
+    event::EventKind,
+    workflow::{Graph, compile},
+};
 use shipsec_testkit::{Disturbed, Harness, fail_each_node, repeat_each_node};
 
 use super::tree::{Tree, osv_record};
@@ -43,6 +46,19 @@ fn each_workflow_has_inputs_here() {
         inputs.keys().collect::<Vec<_>>(),
         "add what a workflow is run with to the table"
     );
+}
+
+#[test]
+fn each_workflow_compiles_without_a_warning() {
+    for (name, graph) in graphs() {
+        let compiled =
+            compile(&graph, &registry()).unwrap_or_else(|found| panic!("{name}: {found}"));
+        assert!(
+            compiled.warnings.is_empty(),
+            "{name}: {}",
+            compiled.warnings
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
