@@ -8,6 +8,7 @@ mod kind;
 mod output;
 mod source;
 mod time;
+mod unknown;
 mod wire;
 
 pub use envelope::{Event, Level, NodeRef, Record};
