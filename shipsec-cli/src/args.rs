@@ -1,0 +1,173 @@
+//! What the command line says.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+
+/// Builds, checks, runs and inspects workflows of typed components.
+#[derive(Debug, Parser)]
+#[command(name = "shipsec", version, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a workflow and follow it to its end.
+    ///
+    /// Exit codes: 0 completed, 1 failed, 2 unusable graph or arguments, 130 interrupted. Ctrl-C
+    /// cancels the run with its clean-up; a second one kills it.
+    Run(RunArgs),
+    /// Check a graph and report every problem at once. Exit codes: 0 valid, 2 not.
+    Validate {
+        #[command(flatten)]
+        graph: GraphArg,
+        /// How to report.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Print the compiled definition of a graph, as JSON.
+    Compile {
+        #[command(flatten)]
+        graph: GraphArg,
+    },
+    /// List the components, or show one.
+    Components {
+        /// The component to show, for example core.text.splitter.
+        id: Option<String>,
+        /// How to show it.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// List runs, the newest first.
+    Runs {
+        #[command(flatten)]
+        place: Place,
+        /// Only runs of this workflow.
+        #[arg(long, value_name = "ID")]
+        workflow: Option<String>,
+        /// Only runs with this status, for example FAILED.
+        #[arg(long, value_name = "STATUS")]
+        status: Option<String>,
+        /// At most this many.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+        /// How to show them.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Print the status of a run, as JSON.
+    Status {
+        #[command(flatten)]
+        run: RunArg,
+    },
+    /// Print the event log of a run, one JSON object a line.
+    Events {
+        #[command(flatten)]
+        run: RunArg,
+        /// Only events after this sequence number.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        after: u64,
+        /// Go on with the events to come, until the run ends.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Print the outputs of a run, as JSON.
+    Outputs {
+        #[command(flatten)]
+        run: RunArg,
+    },
+    /// List the artifacts of a run, or get one.
+    Artifacts {
+        #[command(flatten)]
+        run: RunArg,
+        /// The artifact to get: its id, or its name.
+        #[arg(long, value_name = "ID", requires = "output")]
+        get: Option<String>,
+        /// The file to write it to; `-` for standard output.
+        #[arg(short, long, value_name = "FILE", requires = "get", value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
+        /// How to list them.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) graph: GraphArg,
+    /// An input of the run; `k=@file` takes its value from a file. May be repeated.
+    ///
+    /// The type that the workflow declares decides how the text is read: text as it is, numbers and
+    /// booleans by their value, everything else as JSON. A secret is given as the NAME of a
+    /// `--secret`.
+    #[arg(short, long, value_name = "K=V")]
+    pub(crate) input: Vec<String>,
+    /// A JSON file with inputs; `--input` overrides what it says.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) inputs: Option<PathBuf>,
+    /// Lets the workflow use a secret, taken from an environment variable. May be repeated.
+    #[arg(long, value_name = "NAME=ENV")]
+    pub(crate) secret: Vec<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// What to show: a live view on a terminal, plain lines elsewhere, or the event log itself.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct GraphArg {
+    /// The workflow's graph, a JSON file; `-` for standard input.
+    #[arg(value_name = "GRAPH", value_hint = ValueHint::FilePath)]
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArg {
+    /// The run: its id, the beginning of its id, or `last`.
+    #[arg(value_name = "RUN")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Where runs are kept.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Place {
+    /// Where event logs are kept: `sqlite:FILE` or `memory:`. Default: sqlite:.shipsec/shipsec.db
+    #[arg(long, value_name = "URL", env = "SHIPSEC_STORE")]
+    pub(crate) store: Option<String>,
+    /// Where artifacts are kept: `file:FOLDER` or `memory:`. Default: file:.shipsec/artifacts
+    #[arg(long, value_name = "URL", env = "SHIPSEC_ARTIFACTS")]
+    pub(crate) artifacts: Option<String>,
+}
+
+/// For whom something is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// What `run` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Output {
+    /// A live view on a terminal, plain lines elsewhere.
+    #[default]
+    Auto,
+    /// A line for each event.
+    Plain,
+    /// The event log, one JSON object a line, and nothing else on standard output.
+    Jsonl,
+}

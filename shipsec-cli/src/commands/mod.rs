@@ -1,0 +1,11 @@
+//! One module for each command.
+
+mod artifacts;
+mod check;
+mod components;
+mod dispatch;
+mod events;
+mod run;
+mod runs;
+
+pub(crate) use dispatch::execute;

@@ -1,0 +1,164 @@
+//! An event in words.
+
+use serde_json::Value as Json;
+use shipsec_core::{
+    event::{Event, EventKind, Level, ProgressPayload, SkipReason},
+    run::{NodeState, NodeView},
+};
+
+use crate::text::{bytes, duration, millis, visible};
+
+/// What an event says, in one line that is safe to show. Every event has one, also of a type that
+/// this version does not know.
+pub(super) fn event(event: &Event) -> String {
+    let message = || event.message.as_deref().map(visible);
+    match &event.kind {
+        EventKind::WorkflowStatus(payload) => format!("run {}", payload.status),
+        EventKind::NodeStarted(payload) => {
+            let component = visible(payload.component.component_id.as_str());
+            match event.attempt {
+                0 | 1 => format!("started {component}"),
+                attempt => format!("started {component}, attempt {attempt}"),
+            }
+        }
+        EventKind::NodeLog(payload) => {
+            let mut text = message().unwrap_or_default().into_owned();
+            for (key, value) in &payload.fields {
+                let value = match value {
+                    Json::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                text.push_str(&format!(" {}={}", visible(key), visible(&value)));
+            }
+            levelled(event.level, text)
+        }
+        EventKind::NodeProgress(payload) => {
+            let text = progress(payload, message().as_deref());
+            levelled(event.level, text)
+        }
+        EventKind::NodeArtifact(payload) => {
+            format!(
+                "stored {} ({})",
+                visible(&payload.name),
+                bytes(payload.size)
+            )
+        }
+        EventKind::NodeAwaitingInput(payload) => {
+            format!("waits for an answer: {}", visible(&payload.title))
+        }
+        EventKind::NodeCompleted(payload) => {
+            format!("completed in {}", millis(payload.duration_ms))
+        }
+        EventKind::NodeFailed(payload) => {
+            let error = &payload.error;
+            let mut text = format!("failed: {}: {}", error.kind, visible(&error.message));
+            if payload.will_retry {
+                text.push_str(&match payload.retry_at {
+                    Some(at) => {
+                        format!("; next attempt in {}", duration(at.since(event.timestamp)))
+                    }
+                    None => "; another attempt follows".to_owned(),
+                });
+            } else if let Some(handler) = &payload.handled_by {
+                text.push_str(&format!("; handled by {}", visible(handler.as_str())));
+            }
+            text
+        }
+        EventKind::NodeSkipped(payload) => format!(
+            "skipped: {} ({})",
+            reason(payload.reason),
+            visible(payload.cause.as_str())
+        ),
+        EventKind::NodeCancelled(payload) => format!("cancelled: {}", visible(&payload.reason)),
+        other => match message() {
+            Some(message) => format!("{}: {message}", visible(other.type_name())),
+            None => visible(other.type_name()).into_owned(),
+        },
+    }
+}
+
+fn levelled(level: Level, text: String) -> String {
+    match level {
+        Level::Info => text,
+        level => format!("{level}: {text}"),
+    }
+}
+
+fn progress(payload: &ProgressPayload, message: Option<&str>) -> String {
+    if let Some(message) = message {
+        return message.to_owned();
+    }
+    amounts(payload.done, payload.total, payload.unit.as_deref())
+        .unwrap_or_else(|| "working".to_owned())
+}
+
+/// `89/127 hosts`, `70%`, `89 hosts`.
+fn amounts(done: Option<u64>, total: Option<u64>, unit: Option<&str>) -> Option<String> {
+    let done = done?;
+    Some(match (total, unit) {
+        (Some(_), Some("%")) => format!("{done}%"),
+        (Some(total), Some(unit)) => format!("{done}/{total} {}", visible(unit)),
+        (Some(total), None) => format!("{done}/{total}"),
+        (None, Some(unit)) => format!("{done} {}", visible(unit)),
+        (None, None) => done.to_string(),
+    })
+}
+
+/// Why a node was skipped.
+fn reason(reason: SkipReason) -> &'static str {
+    match reason {
+        SkipReason::BranchNotTaken => "branch not taken",
+        SkipReason::UpstreamSkipped => "what it needs was skipped",
+        SkipReason::UpstreamFailed => "what it needs failed",
+        SkipReason::NoFailureToHandle => "no failure to handle",
+        SkipReason::LostRace => "another node was first",
+        _ => "for a reason that this version does not know",
+    }
+}
+
+/// How a node is doing, for its line in a live view or at the end.
+pub(super) fn node(node: &NodeView) -> String {
+    match node.state {
+        NodeState::Running => node
+            .progress
+            .as_deref()
+            .map_or_else(String::new, |progress| {
+                let message = progress.message.as_deref().map(visible);
+                let amounts = amounts(progress.done, progress.total, progress.unit.as_deref());
+                match (message, amounts) {
+                    (Some(message), _) => message.into_owned(),
+                    (None, Some(amounts)) => amounts,
+                    (None, None) => String::new(),
+                }
+            }),
+        NodeState::AwaitingInput => node
+            .awaiting
+            .as_deref()
+            .map_or_else(String::new, |awaiting| {
+                visible(&awaiting.title).into_owned()
+            }),
+        NodeState::Retrying | NodeState::Failed => {
+            let error = node.error.as_deref();
+            let mut text = error.map_or_else(String::new, |error| {
+                format!("{}: {}", error.kind, visible(&error.message))
+            });
+            if let Some(handler) = &node.handled_by {
+                text.push_str(&format!(" (handled by {})", visible(handler.as_str())));
+            }
+            text
+        }
+        NodeState::Skipped => {
+            let cause = node.skip_cause.as_ref();
+            let cause = cause.map_or_else(String::new, |cause| {
+                format!(" ({})", visible(cause.as_str()))
+            });
+            let why = node.skip_reason.map_or("", reason);
+            format!("{why}{cause}")
+        }
+        NodeState::Cancelled => node
+            .cancel_reason
+            .as_deref()
+            .map_or_else(String::new, |reason| visible(reason).into_owned()),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,247 @@
+//! One picture of a running run: a pure function of the view, the time and the size of the screen.
+
+use anstyle::Style;
+use shipsec_core::{
+    event::{Level, Timestamp},
+    run::{NodeState, NodeView, RunView},
+};
+
+use super::{describe, style};
+use crate::text::{duration, fit, millis, pad, visible, width};
+
+/// The widest column of node names.
+const WIDEST: usize = 28;
+
+/// Log lines that are shown at most.
+pub(super) const LOG_LINES: usize = 5;
+
+/// A line of some node's log, as the live view shows it.
+#[derive(Debug, Clone)]
+pub(super) struct LogLine {
+    pub(super) node: String,
+    pub(super) level: Level,
+    pub(super) text: String,
+}
+
+/// The size of the screen, and what moves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) columns: usize,
+    pub(super) rows: usize,
+    pub(super) now: Timestamp,
+    pub(super) tick: usize,
+}
+
+/// A line that takes at most the columns of the screen.
+struct Line {
+    text: String,
+    room: usize,
+}
+
+impl Line {
+    fn new(columns: usize) -> Self {
+        Self {
+            text: String::new(),
+            room: columns,
+        }
+    }
+
+    fn add(mut self, style: Style, text: &str) -> Self {
+        let shown = fit(text, self.room);
+        if !shown.is_empty() {
+            self.text.push_str(&format!("{style}{shown}{style:#}"));
+        }
+        self.room -= width(&shown);
+        self
+    }
+}
+
+/// The lines of the picture: at most `rows`, each at most `columns` wide.
+pub(super) fn frame<'a>(
+    view: &RunView,
+    title: &str,
+    logs: impl ExactSizeIterator<Item = &'a LogLine>,
+    note: Option<&str>,
+    moment: Moment,
+) -> Vec<String> {
+    let Moment { columns, rows, .. } = moment;
+    let mut lines = vec![head(view, title, moment)];
+    let notes = usize::from(note.is_some());
+    let for_logs = match rows {
+        0..8 => 0,
+        8..14 => 2,
+        _ => LOG_LINES,
+    };
+    let log_lines = logs.len().min(for_logs);
+    // A line keeps the log apart from the nodes.
+    let below = notes + if log_lines > 0 { log_lines + 1 } else { 0 };
+    let for_nodes = rows.saturating_sub(1 + below);
+    nodes(view, for_nodes, moment, &mut lines);
+    if log_lines > 0 {
+        lines.push(
+            Line::new(columns)
+                .add(style::DIM, "┄".repeat(columns.min(40)).as_str())
+                .text,
+        );
+        let skip = logs.len() - log_lines;
+        for log in logs.skip(skip) {
+            let line = Line::new(columns)
+                .add(style::DIM, &format!("{} ", fit(&log.node, WIDEST)))
+                .add(style::level_style(log.level), &log.text);
+            lines.push(line.text);
+        }
+    }
+    if let Some(note) = note {
+        lines.push(
+            Line::new(columns)
+                .add(style::level_style(Level::Warn), note)
+                .text,
+        );
+    }
+    lines.truncate(rows);
+    lines
+}
+
+fn head(view: &RunView, title: &str, moment: Moment) -> String {
+    let elapsed = view.started_at.map_or_else(String::new, |started| {
+        format!("  {}", duration(moment.now.since(started)))
+    });
+    Line::new(moment.columns)
+        .add(style::BOLD, title)
+        .add(
+            style::status_style(view.status),
+            &format!("  {}", view.status),
+        )
+        .add(
+            style::PLAIN,
+            &format!("  {}/{}", view.counts.finished(), view.nodes().len()),
+        )
+        .add(style::PLAIN, &elapsed)
+        .add(style::DIM, &format!("  {}", view.run_id))
+        .text
+}
+
+/// How much a node wants to be seen, the least first.
+fn rank(node: &NodeView) -> u8 {
+    match node.state {
+        NodeState::AwaitingInput => 0,
+        NodeState::Running => 1,
+        NodeState::Retrying => 2,
+        NodeState::Failed => 3,
+        NodeState::Cancelled => 4,
+        NodeState::Completed => 6,
+        NodeState::Skipped => 7,
+        _ => 5,
+    }
+}
+
+fn nodes(view: &RunView, room: usize, moment: Moment, lines: &mut Vec<String>) {
+    let all = view.nodes().len();
+    if room == 0 || all == 0 {
+        return;
+    }
+    let mut shown: Vec<(usize, &NodeView)> = if all <= room {
+        view.nodes().map(|(_, node)| node).enumerate().collect()
+    } else {
+        // Those that move, and those that failed, before those that wait or are done.
+        let mut ranked: Vec<_> = view.nodes().map(|(_, node)| node).enumerate().collect();
+        let best = room - 1;
+        if best < ranked.len() && best > 0 {
+            ranked.select_nth_unstable_by_key(best - 1, |(place, node)| (rank(node), *place));
+        }
+        ranked.truncate(best);
+        ranked
+    };
+    shown.sort_unstable_by_key(|(place, _)| *place);
+    let names = shown
+        .iter()
+        .map(|(_, node)| width(&visible(node.node_id.as_str())));
+    let names = names.max().unwrap_or(0).min(WIDEST).min(moment.columns / 3);
+    for (_, node) in &shown {
+        lines.push(node_line(node, names, moment));
+    }
+    if shown.len() < all {
+        let counts = &view.counts;
+        let hidden = |state, count: usize| {
+            count - shown.iter().filter(|(_, node)| node.state == state).count()
+        };
+        let rest: Vec<String> = [
+            (NodeState::Running, counts.running),
+            (NodeState::Retrying, counts.retrying),
+            (NodeState::AwaitingInput, counts.awaiting_input),
+            (NodeState::Failed, counts.failed),
+            (NodeState::Completed, counts.completed),
+            (NodeState::Skipped, counts.skipped),
+            (NodeState::Cancelled, counts.cancelled),
+            (NodeState::Pending, counts.pending),
+        ]
+        .into_iter()
+        .map(|(state, count)| (state, hidden(state, count)))
+        .filter(|(_, hidden)| *hidden > 0)
+        .map(|(state, hidden)| format!("{hidden} {}", style::state_word(state)))
+        .collect();
+        let text = format!("  … and {} more: {}", all - shown.len(), rest.join(", "));
+        lines.push(Line::new(moment.columns).add(style::DIM, &text).text);
+    }
+}
+
+fn node_line(node: &NodeView, names: usize, moment: Moment) -> String {
+    let colour = style::state_style(node.state);
+    let sign = style::state_sign(node.state, moment.tick);
+    let name = pad(&visible(node.node_id.as_str()), names);
+    let time = match (node.state, node.started_at, node.duration_ms) {
+        (NodeState::Running | NodeState::AwaitingInput, Some(started), _) => {
+            duration(moment.now.since(started))
+        }
+        (NodeState::Retrying, _, _) => node.retry_at.map_or_else(String::new, |at| {
+            format!("again in {}", duration(at.since(moment.now)))
+        }),
+        (_, Some(_), Some(took)) => millis(took),
+        _ => String::new(),
+    };
+    let mut word = style::state_word(node.state).to_owned();
+    if node.attempt > 1 {
+        word.push_str(&format!(", attempt {}", node.attempt));
+    }
+    let line = Line::new(moment.columns)
+        .add(colour, &format!("{sign} "))
+        .add(style::PLAIN, &name)
+        .add(colour, &format!("  {word}"))
+        .add(
+            style::DIM,
+            &if time.is_empty() {
+                time
+            } else {
+                format!("  {time}")
+            },
+        );
+    let line = bar(node, line);
+    let about = describe::node(node);
+    match about.is_empty() {
+        true => line.text,
+        false => line.add(style::PLAIN, &format!("  {about}")).text,
+    }
+}
+
+/// A bar for what is counted.
+fn bar(node: &NodeView, line: Line) -> Line {
+    const CELLS: u64 = 12;
+    let counted = node
+        .progress
+        .as_deref()
+        .filter(|_| node.state == NodeState::Running);
+    let Some((done, total)) = counted.and_then(|progress| progress.done.zip(progress.total)) else {
+        return line;
+    };
+    if total == 0 || line.room < 60 {
+        return line;
+    }
+    let full = u128::from(done.min(total)) * u128::from(CELLS) / u128::from(total);
+    let cells: String = (0..u128::from(CELLS))
+        .map(|at| if at < full { '━' } else { '─' })
+        .collect();
+    line.add(
+        style::state_style(NodeState::Running),
+        &format!("  {cells}"),
+    )
+}

@@ -1,0 +1,79 @@
+//! Colours and signs. A state is told by sign and text; colour only helps.
+
+use anstyle::{AnsiColor, Style};
+use shipsec_core::{
+    event::{Level, WorkflowStatus},
+    run::NodeState,
+};
+
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const PLAIN: Style = Style::new();
+
+const fn coloured(colour: AnsiColor) -> Style {
+    Style::new().fg_color(Some(anstyle::Color::Ansi(colour)))
+}
+
+/// The colour of a run's status.
+pub(crate) fn status_style(status: WorkflowStatus) -> Style {
+    match status {
+        WorkflowStatus::Completed => coloured(AnsiColor::Green),
+        WorkflowStatus::Failed | WorkflowStatus::TimedOut | WorkflowStatus::Terminated => {
+            coloured(AnsiColor::Red)
+        }
+        WorkflowStatus::Cancelled => coloured(AnsiColor::Yellow),
+        WorkflowStatus::Running | WorkflowStatus::AwaitingInput => coloured(AnsiColor::Cyan),
+        _ => DIM,
+    }
+}
+
+/// The colour of a node's state.
+pub(super) fn state_style(state: NodeState) -> Style {
+    match state {
+        NodeState::Running | NodeState::AwaitingInput => coloured(AnsiColor::Cyan),
+        NodeState::Retrying | NodeState::Cancelled => coloured(AnsiColor::Yellow),
+        NodeState::Completed => coloured(AnsiColor::Green),
+        NodeState::Failed => coloured(AnsiColor::Red),
+        _ => DIM,
+    }
+}
+
+/// The colour of a level.
+pub(super) fn level_style(level: Level) -> Style {
+    match level {
+        Level::Error => coloured(AnsiColor::Red),
+        Level::Warn => coloured(AnsiColor::Yellow),
+        Level::Debug => DIM,
+        Level::Info => PLAIN,
+    }
+}
+
+/// The sign of a node's state; what runs turns with each `tick`.
+pub(super) fn state_sign(state: NodeState, tick: usize) -> char {
+    const TURNING: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+    match state {
+        NodeState::Running => TURNING[tick % TURNING.len()],
+        NodeState::Retrying => '↻',
+        NodeState::AwaitingInput => '?',
+        NodeState::Completed => '✓',
+        NodeState::Failed => '✗',
+        NodeState::Skipped => '-',
+        NodeState::Cancelled => '■',
+        _ => '·',
+    }
+}
+
+/// The word for a node's state.
+pub(super) fn state_word(state: NodeState) -> &'static str {
+    match state {
+        NodeState::Pending => "pending",
+        NodeState::Running => "running",
+        NodeState::Retrying => "retrying",
+        NodeState::AwaitingInput => "awaiting input",
+        NodeState::Completed => "completed",
+        NodeState::Failed => "failed",
+        NodeState::Skipped => "skipped",
+        NodeState::Cancelled => "cancelled",
+        _ => "in a state that this version does not know",
+    }
+}

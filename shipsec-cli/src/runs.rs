@@ -1,0 +1,82 @@
+//! Finding runs.
+
+use std::sync::Arc;
+
+use shipsec_core::{
+    RunId,
+    run::RunView,
+    trace::{RunFilter, TraceStore},
+};
+
+use crate::{
+    args::RunArg,
+    failure::Failure,
+    workspace::{self, Access},
+};
+
+/// Runs that a shortened id is looked for among: the newest ones.
+const LOOKED_AT: usize = 10_000;
+
+/// Events that are read at once.
+pub(crate) const PAGE: usize = 4096;
+
+/// A run that somebody named, and where its log is.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) id: RunId,
+    pub(crate) store: Arc<dyn TraceStore>,
+}
+
+impl Found {
+    /// Finds the run that the arguments name.
+    pub(crate) async fn by(argument: &RunArg) -> Result<Self, Failure> {
+        let store = workspace::store(&argument.place, Access::Read)?;
+        let name = argument.name.as_str();
+        if let Ok(id) = RunId::parse(name)
+            && !store
+                .read(&id, 0, 1)
+                .await
+                .map_err(Failure::unusable)?
+                .is_empty()
+        {
+            return Ok(Self { id, store });
+        }
+        let filter = RunFilter::default().with_limit(if name == "last" { 1 } else { LOOKED_AT });
+        let runs = store.runs(&filter).await.map_err(Failure::unusable)?;
+        let mut fitting = runs
+            .into_iter()
+            .map(|run| run.run_id)
+            .filter(|id| name == "last" || (!name.is_empty() && id.as_str().starts_with(name)));
+        match (fitting.next(), fitting.next()) {
+            (Some(id), None) => Ok(Self { id, store }),
+            (Some(one), Some(other)) => Err(Failure::unusable(format!(
+                "several runs begin with {name:?}, among them {one} and {other}: give more of the id"
+            ))),
+            (None, _) => Err(Failure::unusable(format!(
+                "no run {name:?} is kept here; `shipsec runs` lists those that are"
+            ))),
+        }
+    }
+
+    /// The run after its last event.
+    pub(crate) async fn view(&self) -> Result<RunView, Failure> {
+        let mut view = RunView::new(self.id.clone());
+        loop {
+            let page = self.store.read(&self.id, view.sequence, PAGE).await;
+            let page = page.map_err(Failure::failed)?;
+            let before = view.sequence;
+            for event in &page {
+                view.apply(event);
+            }
+            if view.sequence == before {
+                return match page.first() {
+                    None => Ok(view),
+                    Some(event) => Err(Failure::failed(format!(
+                        "the log of run {} is damaged: event {} follows event {before}",
+                        self.id, event.sequence
+                    ))),
+                };
+            }
+        }
+    }
+}

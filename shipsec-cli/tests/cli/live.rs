@@ -1,0 +1,277 @@
+//! The live view on a terminal, and being interrupted.
+
+use std::{
+    io::{Read as _, Write as _},
+    num::NonZero,
+    process::Stdio,
+    sync::mpsc,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use serde_json::json;
+
+use crate::support::{Desk, behind_start, connect};
+
+/// Nothing here takes this long unless something hangs.
+const HANGS: Duration = Duration::from_secs(60);
+
+/// A terminal with the command in it.
+struct Terminal {
+    screen: vt100::Parser,
+    bytes: mpsc::Receiver<Vec<u8>>,
+    keys: Box<dyn std::io::Write + Send>,
+    child: Box<dyn portable_pty::Child + Send + Sync>,
+    /// Everything that was written, for what a screen does not keep.
+    all: Vec<u8>,
+    // Closing it would hang the command up.
+    _pty: Box<dyn portable_pty::MasterPty + Send>,
+}
+
+impl Terminal {
+    fn run(desk: &Desk, rows: u16, cols: u16, arguments: &[&str]) -> Self {
+        let size = PtySize {
+            rows,
+            cols,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pty = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_shipsec"));
+        command.args(arguments);
+        command.cwd(desk.path());
+        command.env("TERM", "xterm-256color");
+        for variable in ["SHIPSEC_STORE", "SHIPSEC_ARTIFACTS", "NO_COLOR"] {
+            command.env_remove(variable);
+        }
+        let child = pty.slave.spawn_command(command).unwrap();
+        drop(pty.slave);
+        let mut reader = pty.master.try_clone_reader().unwrap();
+        let (send, bytes) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(read @ 1..) = reader.read(&mut buffer) {
+                if send.send(buffer[..read].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            screen: vt100::Parser::new(some(rows), some(cols), 1000),
+            bytes,
+            keys: pty.master.take_writer().unwrap(),
+            child,
+            all: Vec::new(),
+            _pty: pty.master,
+        }
+    }
+
+    /// Reads on until the screen shows it.
+    fn wait_for(&mut self, what: &str) {
+        while !self.screen.screen().contents().contains(what) {
+            match self.bytes.recv_timeout(HANGS) {
+                Ok(bytes) => self.take(&bytes),
+                Err(error) => panic!(
+                    "{error} before {what:?}:\n{}",
+                    self.screen.screen().contents()
+                ),
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.all.extend_from_slice(bytes);
+        self.screen.process(bytes);
+    }
+
+    fn press_ctrl_c(&mut self) {
+        self.keys.write_all(&[3]).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// The exit code, and all that stays on the screen or above it.
+    fn end(mut self) -> (u32, String) {
+        while let Ok(bytes) = self.bytes.recv_timeout(HANGS) {
+            self.take(&bytes);
+        }
+        let code = self.child.wait().unwrap().exit_code();
+        assert!(
+            !self.screen.screen().hide_cursor(),
+            "the cursor is given back"
+        );
+        self.screen.screen_mut().set_scrollback(usize::MAX);
+        let above = match self.screen.screen().scrollback() {
+            0 => String::new(),
+            _ => self.screen.screen().contents(),
+        };
+        self.screen.screen_mut().set_scrollback(0);
+        (
+            code,
+            format!("{above}\n{}", self.screen.screen().contents()),
+        )
+    }
+}
+
+fn some(cells: u16) -> NonZero<u16> {
+    NonZero::new(cells).expect("a terminal has cells")
+}
+
+fn sleeper(ms: u64) -> (&'static str, &'static str, serde_json::Value) {
+    ("nap", "dev.sleep", json!({ "ms": ms }))
+}
+
+#[test]
+fn a_live_view_gives_its_place_to_the_summary() {
+    let desk = Desk::new();
+    let emit = ("emit", "dev.emit", json!({"logs": 3, "progress": 89}));
+    desk.graph("graph.json", &behind_start(&[emit, sleeper(300)]));
+    let mut terminal = Terminal::run(&desk, 24, 80, &["run", "graph.json"]);
+    terminal.wait_for("nap    running");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("COMPLETED after"), "{screen}");
+    assert_eq!(
+        screen.matches("✓ nap").count(),
+        1,
+        "what moved is gone:\n{screen}"
+    );
+}
+
+#[test]
+fn it_is_never_taller_than_the_screen_nor_wider() {
+    let desk = Desk::new();
+    let ids: Vec<String> = (0..60)
+        .map(|n| format!("node-with-a-rather-long-name-{n}"))
+        .collect();
+    let nodes: Vec<_> = ids
+        .iter()
+        .map(|id| (id.as_str(), "dev.sleep", json!({"ms": 600_000})))
+        .collect();
+    let mut graph = behind_start(&nodes);
+    graph["name"] = "A title that is much longer than the terminal is wide".into();
+    desk.graph("graph.json", &graph);
+    for (rows, cols) in [(24, 80), (10, 40), (4, 20), (2, 10)] {
+        let mut terminal = Terminal::run(&desk, rows, cols, &["run", "graph.json"]);
+        terminal.wait_for("A title");
+        // Several pictures later nothing has scrolled away.
+        for _ in 0..20 {
+            let bytes = terminal.bytes.recv_timeout(HANGS).unwrap();
+            terminal.take(&bytes);
+        }
+        terminal.screen.screen_mut().set_scrollback(usize::MAX);
+        assert_eq!(terminal.screen.screen().scrollback(), 0, "{rows}x{cols}");
+        if rows == 24 {
+            let shown = terminal.screen.screen().contents();
+            assert!(
+                shown.contains("… and ") && shown.contains(" more: "),
+                "{shown}"
+            );
+        }
+        terminal.press_ctrl_c();
+        let (code, screen) = terminal.end();
+        assert_eq!(code, 130, "{screen}");
+    }
+}
+
+#[test]
+fn an_interrupt_cancels_with_clean_up() {
+    let desk = Desk::new();
+    let mut graph = behind_start(&[sleeper(600_000)]);
+    let tidy =
+        json!({"id": "tidy", "type": "dev.sleep", "data": {"config": {"params": {"ms": 0}}}});
+    graph["nodes"].as_array_mut().unwrap().push(tidy);
+    connect(&mut graph, "nap", "tidy", "finally");
+    desk.graph("graph.json", &graph);
+    let mut terminal = Terminal::run(&desk, 24, 80, &["run", "graph.json"]);
+    terminal.wait_for("nap    running");
+    terminal.press_ctrl_c();
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 130, "{screen}");
+    assert!(screen.contains("CANCELLED after"), "{screen}");
+    let status = desk.shipsec(&["status", "last"]).ends(0).json();
+    assert_eq!(status["status"], "CANCELLED");
+    let events = desk.shipsec(&["events", "last"]).ends(0).lines();
+    let cleaned =
+        |event: &&serde_json::Value| event["type"] == "NODE_COMPLETED" && event["nodeId"] == "tidy";
+    assert_eq!(events.iter().filter(cleaned).count(), 1);
+}
+
+#[test]
+fn a_second_interrupt_kills() {
+    let desk = Desk::new();
+    let mut graph = behind_start(&[sleeper(600_000)]);
+    let tidy =
+        json!({"id": "tidy", "type": "dev.sleep", "data": {"config": {"params": {"ms": 600_000}}}});
+    graph["nodes"].as_array_mut().unwrap().push(tidy);
+    connect(&mut graph, "nap", "tidy", "finally");
+    desk.graph("graph.json", &graph);
+    let mut terminal = Terminal::run(&desk, 24, 80, &["run", "graph.json"]);
+    terminal.wait_for("nap    running");
+    terminal.press_ctrl_c();
+    terminal.wait_for("tidy   running");
+    terminal.press_ctrl_c();
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 130, "{screen}");
+    let status = desk.shipsec(&["status", "last"]).ends(0).json();
+    assert_eq!(status["status"], "TERMINATED");
+}
+
+#[test]
+fn being_asked_to_end_is_an_interrupt_too() {
+    let desk = Desk::new();
+    desk.graph("graph.json", &behind_start(&[sleeper(600_000)]));
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        let mut command = desk.command(&["run", "graph.json"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("started dev.sleep") {
+            line.clear();
+            assert_ne!(std::io::BufRead::read_line(&mut out, &mut line).unwrap(), 0);
+        }
+        kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+        assert!(rest.contains("CANCELLED"), "{rest}");
+    }
+}
+
+#[test]
+fn nothing_that_a_component_says_moves_the_cursor() {
+    let desk = Desk::new();
+    let hostile = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}2Jred\u{202e}";
+    let failing = (
+        "bad\u{202e}name",
+        "dev.fail",
+        json!({"kind": "NotFoundError", "message": hostile, "times": 0}),
+    );
+    desk.graph("graph.json", &behind_start(&[failing, sleeper(200)]));
+    let mut terminal = Terminal::run(&desk, 24, 80, &["run", "graph.json"]);
+    terminal.wait_for("failed");
+    while let Ok(bytes) = terminal.bytes.recv_timeout(HANGS) {
+        terminal.take(&bytes);
+    }
+    let all = String::from_utf8_lossy(&terminal.all);
+    for escape in ["\u{1b}[2J", "\u{1b}]0", "\u{9b}", "\u{202e}"] {
+        assert!(!all.contains(escape), "{escape:?} came through");
+    }
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 1);
+    assert!(screen.contains("\\u{202e}"), "{screen}");
+    for format in ["plain", "jsonl"] {
+        let said = desk
+            .shipsec(&["run", "graph.json", "--output", format])
+            .ends(1);
+        assert!(
+            !said.out.contains(['\u{1b}', '\u{9b}', '\u{202e}']),
+            "{}",
+            said.out
+        );
+    }
+}

@@ -1,0 +1,6 @@
+//! The command as its users meet it: arguments, files, standard output, a terminal, signals.
+
+mod bad_days;
+mod commands;
+mod live;
+mod support;
