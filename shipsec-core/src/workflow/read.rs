@@ -56,7 +56,7 @@ impl fmt::Display for InPath<'_> {
 impl Graph {
     /// Reads a graph from JSON, such as ShipSec Studio's canvas saves. Fields that this version
     /// does not know are kept; `null` stands for a field that is left out. Whether the graph makes
-    /// sense is for [`compile`](super::compile) to say.
+    /// sense is for [`compile`](super::compile()) to say.
     ///
     /// ```
     /// use shipsec_core::workflow::Graph;

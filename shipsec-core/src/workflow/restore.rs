@@ -43,7 +43,7 @@ impl Plan {
     ///
     /// Every problem at once, with paths into the definition: components or versions that the
     /// registry does not have ([`Code::UnknownComponent`], saying which it has), whatever else
-    /// [`compile`](super::compile) would say, and [`Code::InvalidDefinition`] where the parts of
+    /// [`compile`](super::compile()) would say, and [`Code::InvalidDefinition`] where the parts of
     /// the definition contradict each other or its format is not one that is read.
     pub fn from_definition(
         definition: &Definition,

@@ -1,6 +1,8 @@
 //! Edges one by one: nodes, ports, types, and what each input is fed from.
 
-use hashbrown::{HashMap, HashSet};
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable, hash_table::Entry};
 
 use super::{
     super::{
@@ -61,10 +63,15 @@ pub(super) fn connect(
         dangling: Vec::new(),
     };
     let mut dangling: HashSet<(usize, usize)> = HashSet::new();
-    let mut ids: HashSet<&str> = HashSet::with_capacity(edges.len());
-    for (place, edge) in edges {
+    let mut ids = Ids::new(edges);
+    let mut ends = Ends {
+        index,
+        source: None,
+        target: None,
+    };
+    for (at, (place, edge)) in edges.iter().enumerate() {
         check_id(found, &format_args!("/edges/{place}/id"), edge.id.as_str());
-        if !ids.insert(edge.id.as_str()) {
+        if !ids.insert(at) {
             let message = format!("edge id {} is taken", quoted(edge.id.as_str()));
             let suggestion = Some("give each edge an id of its own".to_owned());
             found.error(
@@ -74,8 +81,7 @@ pub(super) fn connect(
                 suggestion,
             );
         }
-        let mut end = |field: &str, id: &str| {
-            let node = index.get(id).copied();
+        let mut known = |field: &str, id: &str, node: Option<usize>| {
             if node.is_none() {
                 let message = format!("there is no node {}", quoted(id));
                 let suggestion = near_node(id, nodes, found)
@@ -89,11 +95,10 @@ pub(super) fn connect(
             }
             node
         };
-        let ends = (
-            end("source", edge.source.as_str()),
-            end("target", edge.target.as_str()),
-        );
-        match ends {
+        let (source, target) = ends.of(edge);
+        let source = known("source", edge.source.as_str(), source);
+        let target = known("target", edge.target.as_str(), target);
+        match (source, target) {
             (Some(source), Some(target)) => link(
                 *place,
                 edge,
@@ -151,6 +156,61 @@ impl Connected {
             let range = self.mapped[node] as usize..self.mapped[node + 1] as usize;
             self.mappings[range].sort_by_key(|mapping| mapping.input);
         }
+    }
+}
+
+/// The ids of edges, each by its place: small, so that many fit into the processor's memory.
+struct Ids<'a> {
+    edges: &'a [(usize, &'a GraphEdge)],
+    places: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl<'a> Ids<'a> {
+    fn new(edges: &'a [(usize, &'a GraphEdge)]) -> Self {
+        Self {
+            edges,
+            places: HashTable::with_capacity(edges.len()),
+            hasher: DefaultHashBuilder::default(),
+        }
+    }
+
+    /// Adds the id of an edge, unless it is taken.
+    fn insert(&mut self, at: usize) -> bool {
+        let (edges, hasher) = (self.edges, &self.hasher);
+        let id = |at: u32| edges[at as usize].1.id.as_str();
+        let place = u32::try_from(at).unwrap_or(u32::MAX);
+        let hash = |place: &u32| hasher.hash_one(id(*place));
+        let same = |other: &u32| id(*other) == id(place);
+        match self.places.entry(hash(&place), same, hash) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(free) => {
+                free.insert(place);
+                true
+            }
+        }
+    }
+}
+
+/// Finds the nodes of edges. Edges often follow each other along a path, or stand by source or by
+/// target; then there is nothing to look up.
+struct Ends<'a> {
+    index: &'a HashMap<&'a str, usize>,
+    source: Option<(&'a str, usize)>,
+    target: Option<(&'a str, usize)>,
+}
+
+impl<'a> Ends<'a> {
+    fn of(&mut self, edge: &'a GraphEdge) -> (Option<usize>, Option<usize>) {
+        let last = [self.target, self.source];
+        let find = |id: &'a str, last: [Option<(&'a str, usize)>; 2]| {
+            let known = last.into_iter().flatten().find(|(known, _)| *known == id);
+            known.or_else(|| Some((id, *self.index.get(id)?)))
+        };
+        self.source = find(edge.source.as_str(), last);
+        self.target = find(edge.target.as_str(), last);
+        let at = |end: Option<(&str, usize)>| end.map(|(_, at)| at);
+        (at(self.source), at(self.target))
     }
 }
 
