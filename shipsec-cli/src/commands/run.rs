@@ -63,8 +63,10 @@ async fn start(args: &RunArgs) -> Result<ExitCode, Failure> {
         .artifacts(artifacts.store.clone())
         .secrets(Arc::new(secrets.source))
         .build();
-    let mut trigger = Trigger::default();
-    trigger.kind = "cli".to_owned();
+    let trigger = Trigger {
+        kind: "cli".to_owned(),
+        label: None,
+    };
     let title = match plan.definition().title.as_str() {
         "" => plan.workflow_id().to_string(),
         title => title.to_owned(),
