@@ -157,8 +157,10 @@ fn nodes(view: &RunView, room: usize, moment: Moment, lines: &mut Vec<String>) {
         .iter()
         .map(|(_, node)| width(&visible(node.node_id.as_str())));
     let names = names.max().unwrap_or(0).min(WIDEST).min(moment.columns / 3);
+    let words = shown.iter().map(|(_, node)| width(&word(node)));
+    let words = words.max().unwrap_or(0);
     for (_, node) in &shown {
-        lines.push(node_line(node, names, moment));
+        lines.push(node_line(node, names, words, moment));
     }
     if shown.len() < all {
         let counts = &view.counts;
@@ -185,7 +187,16 @@ fn nodes(view: &RunView, room: usize, moment: Moment, lines: &mut Vec<String>) {
     }
 }
 
-fn node_line(node: &NodeView, names: usize, moment: Moment) -> String {
+/// The state, and the attempt where it is not the first.
+fn word(node: &NodeView) -> String {
+    let word = style::state_word(node.state);
+    match node.attempt {
+        0 | 1 => word.to_owned(),
+        attempt => format!("{word}, attempt {attempt}"),
+    }
+}
+
+fn node_line(node: &NodeView, names: usize, words: usize, moment: Moment) -> String {
     let colour = style::state_style(node.state);
     let sign = style::state_sign(node.state, moment.tick);
     let name = pad(&visible(node.node_id.as_str()), names);
@@ -194,27 +205,16 @@ fn node_line(node: &NodeView, names: usize, moment: Moment) -> String {
             duration(moment.now.since(started))
         }
         (NodeState::Retrying, _, _) => node.retry_at.map_or_else(String::new, |at| {
-            format!("again in {}", duration(at.since(moment.now)))
+            format!("in {}", duration(at.since(moment.now)))
         }),
         (_, Some(_), Some(took)) => millis(took),
         _ => String::new(),
     };
-    let mut word = style::state_word(node.state).to_owned();
-    if node.attempt > 1 {
-        word.push_str(&format!(", attempt {}", node.attempt));
-    }
     let line = Line::new(moment.columns)
         .add(colour, &format!("{sign} "))
         .add(style::PLAIN, &name)
-        .add(colour, &format!("  {word}"))
-        .add(
-            style::DIM,
-            &if time.is_empty() {
-                time
-            } else {
-                format!("  {time}")
-            },
-        );
+        .add(colour, &format!("  {}", pad(&word(node), words)))
+        .add(style::DIM, &format!("  {time:>8}"));
     let line = bar(node, line);
     let about = describe::node(node);
     match about.is_empty() {
@@ -244,4 +244,125 @@ fn bar(node: &NodeView, line: Line) -> Line {
         style::state_style(NodeState::Running),
         &format!("  {cells}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use shipsec_core::{RunId, event::Event};
+
+    use super::*;
+
+    /// A run of these nodes, each with the events that happened to it.
+    fn view(nodes: usize) -> RunView {
+        let ids: Vec<_> = (0..nodes).map(|at| format!("n{at:02}")).collect();
+        let run = "0199aaaa-0000-7000-8000-000000000000";
+        let actions: Vec<_> = ids
+            .iter()
+            .map(|id| json!({"ref": id, "componentId": "dev.sleep", "componentVersion": "1.0.0", "params": {}, "dependsOn": []}))
+            .collect();
+        let metadata: serde_json::Map<_, _> = ids
+            .iter()
+            .map(|id| (id.clone(), json!({"ref": id})))
+            .collect();
+        let definition = json!({"version": 1, "workflowId": "w", "title": "Recon", "entrypoint": {"ref": "n00"},
+            "nodes": metadata, "edges": [], "dependencyCounts": {}, "actions": actions,
+            "config": {"failurePolicy": "finish"}});
+        let started =
+            json!({"componentId": "dev.sleep", "componentVersion": "1.0.0", "joinStrategy": "all"});
+        let mut events = vec![
+            json!({"type": "WORKFLOW_STATUS", "payload": {"status": "RUNNING", "definition": definition}}),
+        ];
+        for (at, id) in ids.iter().enumerate().take(6) {
+            events.push(
+                json!({"type": "NODE_STARTED", "nodeId": id, "attempt": 1, "payload": started}),
+            );
+            let (kind, payload) = match at {
+                0 => ("NODE_COMPLETED", json!({"outputs": {}, "durationMs": 12.0})),
+                1 => (
+                    "NODE_PROGRESS",
+                    json!({"done": 89, "total": 127, "unit": "hosts"}),
+                ),
+                2 => (
+                    "NODE_FAILED",
+                    json!({"willRetry": true, "retryAt": "2026-01-01T00:00:04Z",
+                    "error": {"kind": "NetworkError", "message": "no route", "retryable": true}}),
+                ),
+                3 => (
+                    "NODE_FAILED",
+                    json!({"willRetry": false,
+                    "error": {"kind": "NotFoundError", "message": "no\u{1b}[2J such host", "retryable": false}}),
+                ),
+                4 => (
+                    "NODE_AWAITING_INPUT",
+                    json!({"requestId": "1", "kind": "approval", "title": "Go on?"}),
+                ),
+                _ => ("NODE_CANCELLED", json!({"reason": "interrupted"})),
+            };
+            events.push(json!({"type": kind, "nodeId": id, "attempt": 1, "payload": payload}));
+        }
+        let events: Vec<Event> = (1..)
+            .zip(events)
+            .map(|(sequence, mut event)| {
+                event["runId"] = run.into();
+                event["sequence"] = sequence.into();
+                event["timestamp"] = "2026-01-01T00:00:00Z".into();
+                serde_json::from_value(event).unwrap()
+            })
+            .collect();
+        RunView::from_events(RunId::parse(run).unwrap(), &events)
+    }
+
+    fn picture(nodes: usize, columns: usize, rows: usize) -> String {
+        let logs = vec![
+            LogLine {
+                node: "n01".into(),
+                level: Level::Info,
+                text: "scanning".into()
+            };
+            LOG_LINES
+        ];
+        let moment = Moment {
+            columns,
+            rows,
+            now: "2026-01-01T00:00:02.5Z".parse().unwrap(),
+            tick: 3,
+        };
+        let lines = frame(
+            &view(nodes),
+            "Recon",
+            logs.iter(),
+            Some("interrupted"),
+            moment,
+        );
+        assert!(lines.len() <= rows, "{lines:#?}");
+        let plain: Vec<_> = lines
+            .iter()
+            .map(|line| anstream::adapter::strip_str(line).to_string())
+            .collect();
+        assert!(
+            plain.iter().all(|line| width(line) <= columns),
+            "{plain:#?}"
+        );
+        plain.join("\n")
+    }
+
+    #[test]
+    fn a_picture_of_every_state() {
+        insta::assert_snapshot!(picture(8, 100, 23));
+    }
+
+    #[test]
+    fn what_moves_and_what_failed_is_seen_where_room_is_short() {
+        insta::assert_snapshot!(picture(40, 80, 13));
+    }
+
+    #[test]
+    fn no_screen_is_too_small() {
+        for rows in 0..30 {
+            for columns in [0, 1, 2, 5, 10, 40, 200] {
+                picture(10, columns, rows);
+            }
+        }
+    }
 }
