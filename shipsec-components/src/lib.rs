@@ -8,6 +8,8 @@ mod catalogue;
 pub mod contract;
 pub mod core;
 pub mod dev;
+#[cfg(doctest)]
+mod readme;
 pub mod report;
 pub mod source;
 mod support;

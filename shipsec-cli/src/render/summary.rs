@@ -207,9 +207,12 @@ impl Ending<'_> {
 
     fn counts(&self) -> String {
         let counts = &self.view.counts;
+        let nodes = self.view.nodes().map(|(_, node)| node);
+        let handled = nodes.filter(|node| node.handled_by.is_some()).count();
         let parts: Vec<String> = [
             (counts.completed, "completed"),
-            (counts.failed, "failed"),
+            (counts.failed.saturating_sub(handled), "failed"),
+            (handled, "failed and handled"),
             (counts.skipped, "skipped"),
             (counts.cancelled, "cancelled"),
             (self.view.nodes().len() - counts.finished(), "unfinished"),
@@ -299,8 +302,14 @@ fn shown(output: &PortOutput) -> Option<String> {
     })
 }
 
-/// A tree of JSON: itself where it is short, else how much it is.
+/// A tree of JSON: a file by its name, what is short as it is, else how much it is.
 fn large(json: &Json) -> String {
+    let is_file = ["sha256", "location", "size"]
+        .iter()
+        .all(|key| json.get(key).is_some());
+    if let (true, Some(name)) = (is_file, json.get("name").and_then(Json::as_str)) {
+        return format!("file {}", visible(name));
+    }
     let (count, one, many) = match json {
         Json::Array(items) => (items.len(), "item", "items"),
         Json::Object(fields) => (fields.len(), "field", "fields"),

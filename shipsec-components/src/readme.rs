@@ -1,0 +1,2 @@
+#![doc = include_str!("../../README.md")]
+//! The code of the README is compiled with the other examples.
