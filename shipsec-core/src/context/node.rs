@@ -486,7 +486,9 @@ impl Context {
         message: Option<Arc<str>>,
         kind: EventKind,
     ) -> Record {
-        let counter = self.0.counter.fetch_add(1, Ordering::Relaxed) + 1;
+        // Under the recorder's lock, so it need not be one step.
+        let counter = self.0.counter.load(Ordering::Relaxed) + 1;
+        self.0.counter.store(counter, Ordering::Relaxed);
         let mut record = Record::new(
             self.0.scope.clock.at(at),
             Some(self.node().clone()),

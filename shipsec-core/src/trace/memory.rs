@@ -1,6 +1,9 @@
 //! Logs in memory: for tests, and for hosts that keep nothing.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{
+    Arc, Mutex, PoisonError, RwLock,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use async_trait::async_trait;
 use hashbrown::HashMap as FastMap;
@@ -27,6 +30,25 @@ struct Run {
     id: RunId,
     log: Mutex<Log>,
     grown: Notify,
+    /// How many wait for it to grow. Counted before they look at the log, whose lock orders the
+    /// two: whoever was not counted yet sees what was appended.
+    waiting: AtomicUsize,
+}
+
+/// Somebody who waits for a log to grow, until dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn counted(by: &'a AtomicUsize) -> Self {
+        by.fetch_add(1, Ordering::Relaxed);
+        Self(by)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -212,6 +234,7 @@ impl MemoryStore {
                 id: id.clone(),
                 log: Mutex::default(),
                 grown: Notify::new(),
+                waiting: AtomicUsize::new(0),
             })
         };
         runs.entry(id.clone()).or_insert_with(new).clone()
@@ -233,7 +256,9 @@ impl Run {
         }
         let last = log.last;
         drop(log);
-        self.grown.notify_waiters();
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.grown.notify_waiters();
+        }
         let stored = usize::try_from(last - before).unwrap_or(offered);
         Appended::new(last, stored, offered - stored)
     }
@@ -301,6 +326,7 @@ impl TraceStore for MemoryStore {
 
     async fn wait_beyond(&self, run: &RunId, after: u64) -> Result<u64, StoreError> {
         let run = self.run_or_new(run);
+        let _waiting = Waiting::counted(&run.waiting);
         loop {
             // Listening begins before looking, so that nothing is missed in between.
             let mut grown = std::pin::pin!(run.grown.notified());

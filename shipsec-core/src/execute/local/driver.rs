@@ -105,6 +105,9 @@ const SINKS: usize = 256;
 
 pub(super) struct Driver {
     epoch: u64,
+    /// When the last attempt ended, as long as the driver has done nothing but its own work since:
+    /// the next one begins at that time, and the clock need not be read again.
+    pub(super) just_now: Option<Instant>,
     /// The attempt whose first poll goes on now.
     pub(super) polling: Option<Context>,
     pub(super) scheduler: Scheduler,
@@ -153,6 +156,7 @@ impl Driver {
         let nodes = plan.nodes.len();
         Self {
             epoch: 0,
+            just_now: None,
             polling: None,
             scheduler: Scheduler::new(plan.topology.clone(), policy),
             commands: Vec::new(),
@@ -348,6 +352,7 @@ pub(super) async fn drive(shared: Arc<Shared>, epoch: u64) {
 /// Does everything that can be done now.
 fn pump(shared: &Arc<Shared>, epoch: u64) -> Next {
     let mut driver = shared.driver();
+    driver.just_now = None;
     let mut burst = 0;
     loop {
         if driver.epoch != epoch {
@@ -404,7 +409,9 @@ fn pump(shared: &Arc<Shared>, epoch: u64) -> Next {
                             // The future goes first: what it held is released before the end of
                             // its attempt is told.
                             drop(work);
-                            driver.ended(shared, node, cx, Instant::now(), result, None);
+                            let now = Instant::now();
+                            driver.just_now = Some(now);
+                            driver.ended(shared, node, cx, now, result, None);
                         }
                         Poll::Pending => {
                             let kill = attempt::spawn(shared, node, attempt, work);

@@ -166,7 +166,7 @@ impl Driver {
     ) -> Option<(Context, Work)> {
         let index = ready.node as usize;
         let node = &shared.plan.nodes[index];
-        let now = Instant::now();
+        let now = self.just_now.take().unwrap_or_else(Instant::now);
         let cx = Context::new(
             shared.scope.clone(),
             ready.node,
