@@ -1,16 +1,30 @@
-//! SQLite: a bare batched insert loop and a bare read, the floor of the SQLite store.
+//! The SQLite store against a bare batched insert loop and a bare read.
 //!
-//! One connection, WAL, one prepared statement, one transaction per 1,000 rows, SQLite's own
-//! checkpoints, no queue and no other thread. `normal` and `full` are the values of `PRAGMA
-//! synchronous`: with `normal` a commit survives the process, with `full` a power cut too.
+//! The floor: one connection, WAL, one prepared statement, one transaction per 1,000 rows, SQLite's
+//! own checkpoints, no queue and no other thread; its rows are text already. `normal` and `full` are
+//! the values of `PRAGMA synchronous`: with `normal` a commit survives the process, with `full` a
+//! power cut too.
+//!
+//! The store appends the same events, 1,000 in a call, as typed records that it makes text of, numbers,
+//! and guards against a second append; and gives them back as typed events.
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 use shipsec_benches::Failure;
 use shipsec_benches::harness::{Contest, Limits, Options, Sample, finish};
+use shipsec_core::event::{
+    CompletedPayload, ComponentRef, EventKind, NodeRef, Outputs, ProgressPayload, ProgressSource,
+    Record, StartedPayload, Timestamp,
+};
+use shipsec_core::schedule::Join;
+use shipsec_core::trace::TraceStore as _;
+use shipsec_core::{NodeId, RunId};
+use shipsec_sqlite::SqliteStore;
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 
 const LIMITS: Limits = Limits {
     sizes: &[100_000],
@@ -41,16 +55,26 @@ fn sqlite() -> Result<(), Failure> {
     let Some(options) = Options::from_env(LIMITS)? else {
         return Ok(());
     };
+    let runtime = Builder::new_current_thread().enable_all().build()?;
     for &size in &options.sizes {
         let rows: Vec<Row> = (0..size).map(Row::new).collect();
+        let records: Vec<Record> = (0..size).map(record).collect();
         let mut inserts = Contest::new(format!("sqlite/insert/{size}"), "row", size);
         inserts.add("floor normal", || insert(&rows, "NORMAL"));
         inserts.add("floor full", || insert(&rows, "FULL"));
+        let normal = shipsec_sqlite::Options::default();
+        inserts.add("shipsec normal", || store(&runtime, &records, normal));
+        let full = normal.surviving_power_loss();
+        inserts.add("shipsec full", || store(&runtime, &records, full));
         inserts.run(&options)?;
         let folder = folder()?;
         fill(&mut open(folder.path(), "NORMAL")?, &rows)?;
+        let kept = SqliteStore::open(folder.path().join("store.sqlite"))?;
+        let run = RunId::generate();
+        runtime.block_on(fill_store(&kept, &run, &records))?;
         let mut reads = Contest::new(format!("sqlite/read/{size}"), "row", size);
         reads.add("floor", || read(folder.path(), &rows));
+        reads.add("shipsec", || read_store(&runtime, &kept, &run, size));
         reads.run(&options)?;
     }
     Ok(())
@@ -93,6 +117,99 @@ impl Row {
             body,
         }
     }
+}
+
+/// The event that a row stands for.
+fn record(place: usize) -> Record {
+    let node = NodeId::from(format!("node-{:06}", place / 4));
+    let at = Timestamp::from_micros(1_768_554_723_123_456);
+    let kind = match place % 4 {
+        0 => EventKind::NodeStarted(StartedPayload {
+            component: Arc::new(ComponentRef {
+                component_id: "bench.scan".into(),
+                component_version: "1.0.0".into(),
+            }),
+            triggered_by: None,
+            join_strategy: Join::All,
+        }),
+        1 => EventKind::NodeLog(Box::default()),
+        2 => EventKind::NodeProgress(Box::new(ProgressPayload {
+            done: Some(place as u64),
+            total: Some(1_000_000),
+            unit: Some("hosts".into()),
+            source: ProgressSource::Tool,
+        })),
+        _ => EventKind::NodeCompleted(CompletedPayload {
+            outputs: Arc::new(Outputs::default()),
+            active_ports: None,
+            duration_ms: 12.5,
+        }),
+    };
+    let counter = place as u32 % 4 + 1;
+    Record::new(
+        at,
+        Some(NodeRef::at(node, place as u32 / 4)),
+        1,
+        counter,
+        kind,
+    )
+    .with_message(format!(
+        "scanned {place} of 1000000 hosts in the assigned range"
+    ))
+}
+
+async fn fill_store(store: &SqliteStore, run: &RunId, records: &[Record]) -> Result<(), Failure> {
+    for batch in records.chunks(BATCH) {
+        store.append(run, batch.to_vec()).await?;
+    }
+    Ok(())
+}
+
+fn store(
+    runtime: &Runtime,
+    records: &[Record],
+    options: shipsec_sqlite::Options,
+) -> Result<Sample, Failure> {
+    let folder = folder()?;
+    let run = RunId::generate();
+    let (sample, store, ()) = Sample::take(
+        || {
+            Ok(SqliteStore::open_with(
+                folder.path().join("events.sqlite"),
+                options,
+            )?)
+        },
+        |store| runtime.block_on(fill_store(store, &run, records)),
+    )?;
+    let last = runtime.block_on(store.read(&run, records.len() as u64 - 1, 2))?;
+    verify(last.len(), 1)?;
+    Ok(sample)
+}
+
+/// Every event of the run in order, a page at a time.
+fn read_store(
+    runtime: &Runtime,
+    store: &SqliteStore,
+    run: &RunId,
+    rows: usize,
+) -> Result<Sample, Failure> {
+    let (sample, (), count) = Sample::take(
+        || Ok(()),
+        |()| {
+            runtime.block_on(async {
+                let mut count = 0;
+                loop {
+                    let page = store.read(run, count as u64, 4096).await?;
+                    if page.is_empty() {
+                        return Ok(count);
+                    }
+                    count += std::hint::black_box(page).len();
+                }
+            })
+        },
+    )?;
+    verify(count, rows)?;
+    Ok(sample)
 }
 
 fn folder() -> Result<TempDir, Failure> {

@@ -79,6 +79,7 @@ impl Options {
         let mut options = Self {
             sizes: limits.sizes.to_vec(),
             rounds: None,
+            time: Duration::from_secs(2),
             ..Self::proof(limits)
         };
         let mut bench = false;
