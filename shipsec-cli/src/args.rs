@@ -118,6 +118,9 @@ pub(crate) struct RunArgs {
     pub(crate) secret: Vec<String>,
     #[command(flatten)]
     pub(crate) place: Place,
+    /// How long the store may be away before the run gives up, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) store_patience: u32,
     /// What to show: a live view on a terminal, plain lines elsewhere, or the event log itself.
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Output,

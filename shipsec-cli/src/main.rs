@@ -11,6 +11,7 @@ mod graph_file;
 mod inputs;
 mod json;
 mod locate;
+mod notices;
 mod render;
 mod runs;
 mod text;

@@ -10,6 +10,7 @@ use shipsec_core::{
     run::RunView,
     trace::{TraceStore, TraceStoreExt as _},
 };
+use tokio::sync::mpsc::UnboundedReceiver;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::check::UNUSABLE;
@@ -19,6 +20,7 @@ use crate::{
     failure::Failure,
     graph_file::GraphFile,
     inputs,
+    notices::Notices,
     render::{Ending, Tails, View, failed},
     runs::PAGE,
     workspace::{self, Access, Artifacts},
@@ -32,19 +34,22 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     // What components say with `tracing` goes into the log.
-    let subscriber = tracing_subscriber::registry().with(NodeLogLayer::new());
+    let (notices, said) = Notices::new();
+    let subscriber = tracing_subscriber::registry()
+        .with(NodeLogLayer::new())
+        .with(notices);
     tracing::subscriber::set_global_default(subscriber).map_err(Failure::failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
     let runtime = runtime.map_err(Failure::failed)?;
-    let code = runtime.block_on(start(args));
+    let code = runtime.block_on(start(args, said));
     // A component that blocks for ever must not keep the command from ending.
     runtime.shutdown_timeout(Duration::from_millis(100));
     code
 }
 
-async fn start(args: &RunArgs) -> Result<ExitCode, Failure> {
+async fn start(args: &RunArgs, said: UnboundedReceiver<String>) -> Result<ExitCode, Failure> {
     let graph = GraphFile::load(&args.graph.path, &shipsec_components::registry());
     if !graph.problems.is_empty() {
         anstream::eprint!("{}", diagnostics::report(&graph));
@@ -62,6 +67,7 @@ async fn start(args: &RunArgs) -> Result<ExitCode, Failure> {
     let executor = LocalExecutor::builder(store.clone())
         .artifacts(artifacts.store.clone())
         .secrets(Arc::new(secrets.source))
+        .store_patience(Duration::from_secs(args.store_patience.into()))
         .build();
     let trigger = Trigger {
         kind: "cli".to_owned(),
@@ -81,6 +87,7 @@ async fn start(args: &RunArgs) -> Result<ExitCode, Failure> {
         view: RunView::new(run.id().clone()),
         shown: &mut shown,
         interrupts,
+        said,
         asked: 0,
     };
     let outcome = following.follow(&store, &run).await?;
@@ -107,6 +114,8 @@ struct Following<'a> {
     view: RunView,
     shown: &'a mut View,
     interrupts: Interrupts,
+    /// What the library says beside the log.
+    said: UnboundedReceiver<String>,
     /// How often somebody asked it to stop.
     asked: u32,
 }
@@ -148,6 +157,7 @@ impl Following<'_> {
                         break;
                     }
                 }
+                Some(notice) = self.said.recv() => self.shown.note(&notice),
                 _ = ticks.tick() => self.shown.pass(&self.view)?,
             }
         }

@@ -150,6 +150,38 @@ fn what_may_not_be_written_is_named() {
     assert!(said.err.contains("workspace folder .shipsec"), "{said:?}");
 }
 
+/// A file that may not grow stands for a disk that is full.
+#[test]
+fn a_full_disk_is_told_and_loses_nothing_that_was_recorded() {
+    let desk = Desk::new();
+    let emit = ("emit", "dev.emit", json!({"logs": 20_000}));
+    desk.graph("graph.json", &behind_start(&[emit]));
+    let script = "trap '' XFSZ; ulimit -f 400; exec \"$0\" run graph.json --store-patience 1";
+    let mut shell = std::process::Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_shipsec");
+    let output = shell
+        .args(["-c", script, program])
+        .current_dir(desk.path())
+        .output()
+        .unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(
+        err.contains("the trace store is away") && err.contains("shipsec.db"),
+        "{err}"
+    );
+    assert!(
+        err.contains("could not be recorded") && !err.contains("panicked"),
+        "{err}"
+    );
+    let events = desk.shipsec(&["events", "last"]).ends(0).lines();
+    assert!(events.len() > 100, "{} events", events.len());
+    let sequences = events
+        .iter()
+        .map(|event| event["sequence"].as_u64().unwrap());
+    assert!(sequences.eq(1..=events.len() as u64));
+}
+
 #[test]
 fn two_processes_write_into_one_store() {
     let desk = Desk::new();
