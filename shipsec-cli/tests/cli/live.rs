@@ -177,18 +177,25 @@ fn it_is_never_taller_than_the_screen_nor_wider() {
     }
 }
 
-#[test]
-fn an_interrupt_cancels_with_clean_up() {
-    let desk = Desk::new();
+/// A node that would sleep for long, interrupted; behind it a clean-up that takes so many
+/// milliseconds.
+fn interrupted(desk: &Desk, clean_up: u64) -> Terminal {
     let mut graph = behind_start(&[sleeper(600_000)]);
-    let tidy =
-        json!({"id": "tidy", "type": "dev.sleep", "data": {"config": {"params": {"ms": 0}}}});
+    let params = json!({ "ms": clean_up });
+    let tidy = json!({"id": "tidy", "type": "dev.sleep", "data": {"config": {"params": params}}});
     graph["nodes"].as_array_mut().unwrap().push(tidy);
     connect(&mut graph, "nap", "tidy", "finally");
     desk.graph("graph.json", &graph);
-    let mut terminal = Terminal::run(&desk, 24, 80, &["run", "graph.json"]);
+    let mut terminal = Terminal::run(desk, 24, 80, &["run", "graph.json"]);
     terminal.wait_for("nap    running");
     terminal.press_ctrl_c();
+    terminal
+}
+
+#[test]
+fn an_interrupt_cancels_with_clean_up() {
+    let desk = Desk::new();
+    let mut terminal = interrupted(&desk, 0);
     let (code, screen) = terminal.end();
     assert_eq!(code, 130, "{screen}");
     assert!(screen.contains("CANCELLED after"), "{screen}");
@@ -203,15 +210,7 @@ fn an_interrupt_cancels_with_clean_up() {
 #[test]
 fn a_second_interrupt_kills() {
     let desk = Desk::new();
-    let mut graph = behind_start(&[sleeper(600_000)]);
-    let tidy =
-        json!({"id": "tidy", "type": "dev.sleep", "data": {"config": {"params": {"ms": 600_000}}}});
-    graph["nodes"].as_array_mut().unwrap().push(tidy);
-    connect(&mut graph, "nap", "tidy", "finally");
-    desk.graph("graph.json", &graph);
-    let mut terminal = Terminal::run(&desk, 24, 80, &["run", "graph.json"]);
-    terminal.wait_for("nap    running");
-    terminal.press_ctrl_c();
+    let mut terminal = interrupted(&desk, 600_000);
     terminal.wait_for("tidy   running");
     terminal.press_ctrl_c();
     let (code, screen) = terminal.end();
