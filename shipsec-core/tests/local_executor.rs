@@ -658,3 +658,42 @@ async fn inputs_that_do_not_fit_are_refused_before_anything_is_recorded() {
     assert!(error.to_string().contains("nope"), "{error}");
     assert!(store.read(&id, 0, 1).await.unwrap().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_log_reads_the_same_from_everywhere_and_takes_no_event_twice() {
+    // Attempts that are over at once are kept as one, between events that are kept as they are.
+    let script = |place: usize| match place % 5 {
+        2 => json!({"act": "log"}),
+        4 => json!({"ms": 5}),
+        _ => json!({}),
+    };
+    let ids: Vec<String> = (0..1_300).map(|place| format!("n{place}")).collect();
+    let scripts = ids.iter().enumerate();
+    let nodes: Vec<_> = scripts
+        .map(|(place, id)| (id.as_str(), "test.act", script(place)))
+        .collect();
+    let mut edges = vec!["start -> n0".to_owned()];
+    edges.extend(
+        ids.windows(2)
+            .map(|pair| format!("{} -> {}", pair[0], pair[1])),
+    );
+    let edges: Vec<&str> = edges.iter().map(String::as_str).collect();
+    let compiled = compile(&graph(&nodes, &edges), &registry()).unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let executor = LocalExecutor::builder(store.clone()).build();
+    let request = RunRequest::new(compiled.plan);
+    let handle = executor.start(request).await.unwrap();
+    assert!(handle.wait().await.is_completed());
+
+    let id = handle.id();
+    let all = store.read(id, 0, usize::MAX).await.unwrap();
+    assert_eq!(all.len(), 2 + 2 * 1_301 + 260);
+    for after in (0..=all.len()).step_by(7) {
+        let read = store.read(id, after as u64, 9).await.unwrap();
+        let until = all.len().min(after + 9);
+        assert_eq!(read, all[after..until], "after {after}");
+    }
+    let records: Vec<_> = all.iter().map(|event| event.record.clone()).collect();
+    let again = store.append(id, records).await.unwrap();
+    assert_eq!((again.stored, again.duplicates), (0, all.len()));
+}

@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
     },
     task::Poll,
     time::Duration,
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     ArtifactId, ComponentError, NodeId, RunId, Secret, SecretName, WorkflowId,
-    event::{EventKind, Level, NodeRef, Record, StartedPayload},
+    event::{AttemptRecord, EventKind, Level, NodeRef, Outputs, Record, StartedPayload},
     value::FileRef,
     workflow::PlanNode,
 };
@@ -67,11 +67,10 @@ struct Rest {
 }
 
 impl Context {
+    /// The context of an attempt: of which node, which one, triggered by which node.
     pub(crate) fn new(
         scope: Arc<RunScope>,
-        index: u32,
-        attempt: u32,
-        triggered_by: Option<u32>,
+        (index, attempt, triggered_by): (u32, u32, Option<u32>),
         started: Instant,
         timeout: Option<Duration>,
     ) -> Self {
@@ -89,6 +88,60 @@ impl Context {
             omitted: AtomicU32::new(0),
             rest: OnceLock::new(),
         }))
+    }
+
+    /// This context for another attempt, where nobody holds it any more.
+    pub(crate) fn again(
+        mut self,
+        (index, attempt, triggered_by): (u32, u32, Option<u32>),
+        started: Instant,
+        timeout: Option<Duration>,
+    ) -> Option<Self> {
+        let inner = Arc::get_mut(&mut self.0)?;
+        // What follows is plain memory: nobody else can see it.
+        inner.index = index;
+        inner.attempt = attempt;
+        inner.triggered_by = triggered_by.unwrap_or(u32::MAX);
+        inner.started = started;
+        inner.deadline = timeout.and_then(|limit| started.checked_add(limit));
+        inner.counter = AtomicU32::new(0);
+        inner.cancel = CancelCell::default();
+        inner.beat = AtomicU64::new(0);
+        inner.ended = AtomicBool::new(false);
+        inner.omitted = AtomicU32::new(0);
+        inner.rest = OnceLock::new();
+        Some(self)
+    }
+
+    /// Both events of an attempt that has succeeded, where none of it was told and nobody is left
+    /// who could tell more.
+    pub(crate) fn told_at_once(
+        &self,
+        ended: Instant,
+        outputs: &Arc<Outputs>,
+    ) -> Option<AttemptRecord> {
+        let inner = &*self.0;
+        if Arc::strong_count(&self.0) != 1 {
+            return None;
+        }
+        // With whoever gave a clone back, all that was done with it is seen.
+        fence(Ordering::Acquire);
+        if inner.counter.load(Ordering::Relaxed) != 0
+            || inner.omitted.load(Ordering::Relaxed) != 0
+            || inner.rest.get().is_some()
+        {
+            return None;
+        }
+        let took = ended.saturating_duration_since(inner.started).as_micros();
+        AttemptRecord::new(
+            (inner.index, inner.attempt, inner.triggered_by),
+            (
+                inner.scope.clock.at(inner.started),
+                inner.scope.clock.at(ended),
+            ),
+            u64::try_from(took).ok()?,
+            outputs.clone(),
+        )
     }
 
     pub(crate) fn scope(&self) -> &RunScope {

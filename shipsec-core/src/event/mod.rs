@@ -3,6 +3,7 @@
 //! Unknown types and unknown fields are kept when read and written again, so that a newer writer
 //! does not break an older reader.
 
+mod attempt;
 mod envelope;
 mod kind;
 mod output;
@@ -11,6 +12,7 @@ mod time;
 mod unknown;
 mod wire;
 
+pub use attempt::AttemptRecord;
 pub use envelope::{Event, Level, NodeRef, Record};
 pub use kind::{
     ArtifactPayload, AwaitingInputPayload, CancelledPayload, CompletedPayload, ComponentRef,

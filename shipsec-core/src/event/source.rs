@@ -28,6 +28,14 @@ impl DefinitionSource {
         Self(Source::Plan(plan.clone()))
     }
 
+    /// The plan, where the definition is to be made of one.
+    pub(crate) fn plan(&self) -> Option<&Arc<Plan>> {
+        match &self.0 {
+            Source::Plan(plan) => Some(plan),
+            Source::Made(_) => None,
+        }
+    }
+
     /// The definition.
     pub fn get(&self) -> &Arc<Definition> {
         match &self.0 {

@@ -440,6 +440,11 @@ impl Finished {
         self.masked.as_ref().unwrap_or(&self.outputs)
     }
 
+    /// Whether the log holds the outputs as they are, and the node does not branch.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.masked.is_none() && self.active_ports.is_none() && self.active == ActivePorts::All
+    }
+
     /// The payload of `NODE_COMPLETED`.
     pub(crate) fn payload(&self, duration_ms: f64) -> EventKind {
         EventKind::NodeCompleted(CompletedPayload {

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     NodeId, RunId,
-    event::{Event, EventKind, NodeRef, Record, WorkflowStatus},
+    event::{AttemptRecord, Event, EventKind, Record, Timestamp, WorkflowStatus},
+    workflow::Plan,
 };
 
 /// A trace store in memory. Events are durable in the sense that they live as long as the store.
@@ -51,36 +52,100 @@ impl Drop for Waiting<'_> {
     }
 }
 
-#[derive(Debug, Default)]
-struct Log {
-    /// Records in the order of their sequence, in chunks that never move.
-    chunks: Vec<Vec<Record>>,
-    last: u64,
-    producers: Producers,
+/// What the log holds of one thing that happened.
+#[derive(Debug)]
+enum Entry {
+    One(Box<Record>),
+    /// Two events, in a fraction of the room. Only in a log that knows its plan.
+    Attempt(AttemptRecord),
 }
 
-/// Records per chunk of a log.
+#[derive(Debug)]
+struct Chunk {
+    /// Sequence number of its first event.
+    first: u64,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    /// Entries in the order of their sequence, in chunks that never move.
+    chunks: Vec<Chunk>,
+    last: u64,
+    producers: Producers,
+    /// What the first event was made of.
+    plan: Option<Arc<Plan>>,
+    /// As the last `WORKFLOW_STATUS` says.
+    status: Option<WorkflowStatus>,
+}
+
+/// Entries per chunk of a log.
 const CHUNK: usize = 512;
 
 impl Log {
     fn push(&mut self, record: Record) {
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            // A short log does not pay for a whole chunk; a long one never moves a record.
+        if let EventKind::WorkflowStatus(payload) = &record.kind {
+            self.status = Some(payload.status);
+            if self.chunks.is_empty() {
+                let source = payload.definition.as_ref();
+                self.plan = source.and_then(|source| source.plan()).cloned();
+            }
+        }
+        self.enter(Entry::One(Box::new(record)), 1);
+    }
+
+    fn enter(&mut self, entry: Entry, events: u64) {
+        let full = |chunk: &Chunk| chunk.entries.len() == CHUNK;
+        if self.chunks.last().is_none_or(full) {
+            // A short log does not pay for a whole chunk; a long one never moves an entry.
             let room = if self.chunks.is_empty() { 8 } else { CHUNK };
-            self.chunks.push(Vec::with_capacity(room));
+            self.chunks.push(Chunk {
+                first: self.last + 1,
+                entries: Vec::with_capacity(room),
+            });
         }
         if let Some(chunk) = self.chunks.last_mut() {
-            chunk.push(record);
-            self.last += 1;
+            chunk.entries.push(entry);
+            self.last += events;
         }
     }
 
     /// The records after a sequence number, with theirs.
-    fn after(&self, after: u64) -> impl Iterator<Item = (u64, &Record)> {
-        let skip = usize::try_from(after).unwrap_or(usize::MAX);
-        let chunks = self.chunks.get(skip / CHUNK..).unwrap_or_default();
-        let first = (skip / CHUNK * CHUNK) as u64 + 1;
-        (first..).zip(chunks.iter().flatten()).skip(skip % CHUNK)
+    fn after(&self, after: u64) -> impl Iterator<Item = (u64, Record)> {
+        let later = self.chunks.partition_point(|chunk| chunk.first <= after);
+        let chunks = &self.chunks[later.saturating_sub(1)..];
+        let mut next = chunks.first().map_or(1, |chunk| chunk.first);
+        let entries = chunks.iter().flat_map(|chunk| &chunk.entries);
+        entries.flat_map(move |entry| {
+            let sequence = next;
+            let records = match (entry, self.plan.as_deref()) {
+                (Entry::One(record), _) => {
+                    next += 1;
+                    [(sequence > after).then(|| (**record).clone()), None]
+                }
+                (Entry::Attempt(attempt), plan) => {
+                    next += 2;
+                    let started = plan.filter(|_| sequence > after);
+                    let completed = plan.filter(|_| sequence + 1 > after);
+                    [
+                        started.map(|plan| attempt.started_record(plan)),
+                        completed.map(|plan| attempt.completed_record(plan)),
+                    ]
+                }
+            };
+            (sequence..)
+                .zip(records)
+                .filter_map(|(sequence, record)| Some((sequence, record?)))
+        })
+    }
+}
+
+impl Entry {
+    fn timestamp(&self) -> Timestamp {
+        match self {
+            Self::One(record) => record.timestamp,
+            Self::Attempt(attempt) => attempt.ended(),
+        }
     }
 }
 
@@ -89,13 +154,15 @@ impl Log {
 #[derive(Debug, Default)]
 struct Producers {
     run: Counters,
-    by_hint: Vec<Option<Producer>>,
+    by_hint: Vec<Producer>,
+    /// The nodes at these indices, where the log does not know its plan.
+    nodes: Vec<Option<NodeId>>,
     others: FastMap<(NodeId, u32), Counters>,
 }
 
-#[derive(Debug)]
+/// The newest attempt of a node; nothing is known of one whose highest counter is 0.
+#[derive(Debug, Clone, Copy, Default)]
 struct Producer {
-    node: NodeId,
     attempt: u32,
     highest: u32,
 }
@@ -121,91 +188,126 @@ impl Counters {
 
 impl Producers {
     /// Whether the record is new; remembers it.
-    fn insert(&mut self, record: &Record) -> bool {
-        if let Some(node) = &record.node
-            && let Some(hint) = node.hint()
-            && let Some(known) = self.by_hint(hint, node, record)
-        {
-            return known;
-        }
+    fn insert(&mut self, record: &Record, plan: Option<&Plan>) -> bool {
         let Some(node) = &record.node else {
             return self.run.insert(record.counter);
         };
+        if let Some(hint) = node.hint()
+            && self.is_at(hint, &node.id, plan)
+            && let Some(known) = self.next(hint, record.attempt, record.counter, plan)
+        {
+            return known;
+        }
         // What came with a hint before moves to where this one is looked up.
-        let known = |slot: &Option<Producer>| {
-            slot.as_ref()
-                .is_some_and(|known| known.node == node.id && known.attempt == record.attempt)
-        };
-        if let Some(at) = self.by_hint.iter().position(known) {
-            self.retire(at);
+        let at = (0..self.by_hint.len()).find(|&at| {
+            let Producer { attempt, highest } = self.by_hint[at];
+            highest > 0
+                && attempt == record.attempt
+                && self.node_at(at, plan).is_some_and(|id| *id == node.id)
+        });
+        if let Some(at) = at {
+            self.retire(at, plan);
         }
         let key = (node.id.clone(), record.attempt);
         self.others.entry(key).or_default().insert(record.counter)
     }
 
-    /// `None` where the record is not the plain next one of the newest attempt at this index.
-    fn by_hint(&mut self, hint: usize, node: &NodeRef, record: &Record) -> Option<bool> {
-        // A hint is only a hint: one that is far off must not make the table large.
-        if hint >= self.by_hint.len() {
-            if hint > self.by_hint.len() * 2 + 4096 {
-                return None;
-            }
-            self.by_hint.resize_with(hint + 1, || None);
+    /// Whether both events of an attempt are plainly new; remembers them then.
+    fn insert_attempt(&mut self, attempt: &AttemptRecord, plan: &Plan) -> bool {
+        let at = attempt.node();
+        if at >= self.by_hint.len() {
+            self.by_hint.resize(plan.nodes.len(), Producer::default());
         }
-        let slot = &mut self.by_hint[hint];
-        match slot {
-            None if record.counter == 1 => {
-                let key = (node.id.clone(), record.attempt);
-                if !self.others.is_empty() && self.others.contains_key(&key) {
-                    return None;
-                }
-                *slot = Some(Producer {
-                    node: node.id.clone(),
-                    attempt: record.attempt,
-                    highest: 1,
-                });
-                Some(true)
-            }
-            Some(known) if known.node == node.id && known.attempt == record.attempt => {
-                if record.counter <= known.highest {
-                    return Some(false);
-                }
-                if record.counter == known.highest + 1 {
-                    known.highest = record.counter;
-                    return Some(true);
-                }
-                self.retire(hint);
-                None
-            }
-            Some(known)
-                if known.node == node.id
-                    && record.attempt > known.attempt
-                    && record.counter == 1 =>
-            {
-                let key = (node.id.clone(), record.attempt);
-                if self.others.contains_key(&key) {
-                    return None;
-                }
-                self.retire(hint);
-                self.by_hint[hint] = Some(Producer {
-                    node: node.id.clone(),
-                    attempt: record.attempt,
-                    highest: 1,
-                });
-                Some(true)
-            }
-            _ => None,
+        let key = || (plan.nodes[at].node.id.clone(), attempt.attempt());
+        let new = self.by_hint[at].highest == 0
+            && (self.others.is_empty() || !self.others.contains_key(&key()));
+        if new {
+            self.by_hint[at] = Producer {
+                attempt: attempt.attempt(),
+                highest: 2,
+            };
+        }
+        new
+    }
+
+    fn node_at<'a>(&'a self, at: usize, plan: Option<&'a Plan>) -> Option<&'a NodeId> {
+        match plan {
+            Some(plan) => plan.nodes.get(at).map(|node| &node.node.id),
+            None => self.nodes.get(at)?.as_ref(),
         }
     }
 
+    /// Whether a node is the one at this index. Makes room for it.
+    fn is_at(&mut self, hint: usize, id: &NodeId, plan: Option<&Plan>) -> bool {
+        let most = match plan {
+            Some(plan) => plan.nodes.len(),
+            // A hint is only a hint: one that is far off must not make the table large.
+            None => self.by_hint.len() * 2 + 4096,
+        };
+        if hint >= most {
+            return false;
+        }
+        if hint >= self.by_hint.len() {
+            let room = plan.map_or(hint + 1, |plan| plan.nodes.len());
+            self.by_hint.resize(room, Producer::default());
+        }
+        if plan.is_none() {
+            if hint >= self.nodes.len() {
+                self.nodes.resize(hint + 1, None);
+            }
+            self.nodes[hint].get_or_insert_with(|| id.clone());
+        }
+        self.node_at(hint, plan).is_some_and(|known| known.is(id))
+    }
+
+    /// `None` where the counter is not the plain next one of the newest attempt at this index.
+    fn next(
+        &mut self,
+        hint: usize,
+        attempt: u32,
+        counter: u32,
+        plan: Option<&Plan>,
+    ) -> Option<bool> {
+        let known = self.by_hint[hint];
+        if known.highest > 0 && attempt == known.attempt {
+            if counter <= known.highest {
+                return Some(false);
+            }
+            if counter == known.highest + 1 {
+                self.by_hint[hint].highest = counter;
+                return Some(true);
+            }
+            self.retire(hint, plan);
+            return None;
+        }
+        if counter != 1 || (known.highest > 0 && attempt < known.attempt) {
+            return None;
+        }
+        if !self.others.is_empty()
+            && let Some(id) = self.node_at(hint, plan)
+            && self.others.contains_key(&(id.clone(), attempt))
+        {
+            return None;
+        }
+        self.retire(hint, plan);
+        self.by_hint[hint] = Producer {
+            attempt,
+            highest: 1,
+        };
+        Some(true)
+    }
+
     /// Moves what is known at an index to the general table.
-    fn retire(&mut self, hint: usize) {
-        if let Some(known) = self.by_hint[hint].take() {
+    fn retire(&mut self, hint: usize, plan: Option<&Plan>) {
+        let Producer { attempt, highest } = std::mem::take(&mut self.by_hint[hint]);
+        if highest > 0
+            && let Some(id) = self.node_at(hint, plan).cloned()
+        {
             let counters = Counters {
-                highest: known.highest,
+                highest,
                 ..Counters::default()
             };
-            self.others.insert((known.node, known.attempt), counters);
+            self.others.insert((id, attempt), counters);
         }
     }
 }
@@ -247,15 +349,45 @@ impl Run {
     }
 
     fn append(&self, records: &mut Vec<Record>) -> Appended {
-        let mut log = self.log();
+        let mut guard = self.log();
+        let log = &mut *guard;
         let (offered, before) = (records.len(), log.last);
         for record in records.drain(..) {
-            if log.producers.insert(&record) {
+            if log.producers.insert(&record, log.plan.as_deref()) {
                 log.push(record);
             }
         }
         let last = log.last;
-        drop(log);
+        drop(guard);
+        self.appended(offered, before, last)
+    }
+
+    fn append_attempts(&self, plan: &Arc<Plan>, attempts: &mut Vec<AttemptRecord>) -> Appended {
+        let mut guard = self.log();
+        let log = &mut *guard;
+        let (offered, before) = (attempts.len() * 2, log.last);
+        let known = log
+            .plan
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, plan));
+        for attempt in attempts.drain(..) {
+            if known && log.producers.insert_attempt(&attempt, plan) {
+                log.enter(Entry::Attempt(attempt), 2);
+                continue;
+            }
+            let records = [attempt.started_record(plan), attempt.completed_record(plan)];
+            for record in records {
+                if log.producers.insert(&record, log.plan.as_deref()) {
+                    log.push(record);
+                }
+            }
+        }
+        let last = log.last;
+        drop(guard);
+        self.appended(offered, before, last)
+    }
+
+    fn appended(&self, offered: usize, before: u64, last: u64) -> Appended {
         if self.waiting.load(Ordering::Relaxed) > 0 {
             self.grown.notify_waiters();
         }
@@ -265,29 +397,27 @@ impl Run {
 
     fn read(&self, after: u64, limit: usize) -> Vec<Event> {
         let log = self.log();
-        let event = |(sequence, record): (u64, &Record)| Event {
+        let event = |(sequence, record): (u64, Record)| Event {
             run_id: self.id.clone(),
             sequence,
-            record: record.clone(),
+            record,
         };
         log.after(after).take(limit).map(event).collect()
     }
 
     fn summary(&self) -> Option<RunSummary> {
         let log = self.log();
-        let first = log.chunks.first()?.first()?;
-        let last = log.chunks.last()?.last()?;
+        let Entry::One(first) = log.chunks.first()?.entries.first()? else {
+            return None;
+        };
+        let last = log.chunks.last()?.entries.last()?;
         let mut summary = RunSummary::new(self.id.clone(), WorkflowStatus::Stale, first.timestamp);
-        summary.updated_at = last.timestamp;
+        summary.updated_at = last.timestamp();
         summary.last_sequence = log.last;
         if let EventKind::WorkflowStatus(payload) = &first.kind {
             summary.workflow_id.clone_from(&payload.workflow_id);
         }
-        let status = |record: &Record| match &record.kind {
-            EventKind::WorkflowStatus(payload) => Some(payload.status),
-            _ => None,
-        };
-        if let Some(status) = log.chunks.iter().flatten().rev().find_map(status) {
+        if let Some(status) = log.status {
             summary.status = status;
         }
         Some(summary)
@@ -299,6 +429,10 @@ struct Writer(Arc<Run>);
 impl WriteNow for Writer {
     fn append_now(&self, records: &mut Vec<Record>) -> Appended {
         self.0.append(records)
+    }
+
+    fn append_attempts(&self, plan: &Arc<Plan>, attempts: &mut Vec<AttemptRecord>) -> Appended {
+        self.0.append_attempts(plan, attempts)
     }
 }
 

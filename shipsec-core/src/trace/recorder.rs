@@ -27,6 +27,8 @@ pub(crate) struct Recorder {
     /// Wakes the driver when the first record from outside of it arrives.
     pub(crate) arrived: Notify,
     waiting: AtomicBool,
+    /// Whether there may be records, so that the driver need not lock to see that there are none.
+    any: AtomicBool,
 }
 
 #[derive(Default)]
@@ -51,6 +53,7 @@ impl Recorder {
             masker,
             arrived: Notify::new(),
             waiting: AtomicBool::new(false),
+            any: AtomicBool::new(false),
         }
     }
 
@@ -80,6 +83,7 @@ impl Recorder {
         buffer.observations += 1;
         let record = cx.record(level, message, kind);
         buffer.records.push(record);
+        self.any.store(true, Ordering::Release);
         drop(buffer);
         self.wake();
     }
@@ -100,6 +104,7 @@ impl Recorder {
         Self::announce(&mut buffer, cx);
         let record = cx.record(level, message, kind);
         buffer.records.push(record);
+        self.any.store(true, Ordering::Release);
         drop(buffer);
         self.wake();
     }
@@ -107,7 +112,9 @@ impl Recorder {
     /// The first fact of an attempt that goes on beyond its first poll, from the driver, unless an
     /// event of the attempt has brought it along already.
     pub(crate) fn start(&self, cx: &Context) {
-        Self::announce(&mut self.buffer(), cx);
+        let mut buffer = self.buffer();
+        Self::announce(&mut buffer, cx);
+        self.any.store(true, Ordering::Release);
     }
 
     /// Puts the first fact of an attempt before whatever comes next of it. An attempt that is over
@@ -137,12 +144,15 @@ impl Recorder {
         cx.set_ended();
         let record = cx.record_at(now, level, message, kind);
         buffer.records.push(record);
+        self.any.store(true, Ordering::Release);
     }
 
     /// A fact about the run, or about a node that never started, from the driver.
     pub(crate) fn push(&self, mut record: Record) {
         (record.message, record.kind) = self.masked(record.message, record.kind);
-        self.buffer().records.push(record);
+        let mut buffer = self.buffer();
+        buffer.records.push(record);
+        self.any.store(true, Ordering::Release);
     }
 
     /// Remembers a node whose newest progress waits for its interval.
@@ -185,9 +195,19 @@ impl Recorder {
     /// Takes what is to be stored next, into a vector that is empty.
     pub(crate) fn take(&self, into: &mut Vec<Record>) {
         self.waiting.store(false, Ordering::Release);
+        // What is missed here is seen by `is_empty`, under the lock, before the driver waits.
+        if !self.has_any() {
+            return;
+        }
         let mut buffer = self.buffer();
+        self.any.store(false, Ordering::Release);
         buffer.observations = 0;
         std::mem::swap(&mut buffer.records, into);
+    }
+
+    /// Whether anything may have to be stored, at a glance.
+    pub(crate) fn has_any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
     }
 
     /// Whether anything is to be stored.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     RunId, WorkflowId,
-    event::{Event, Record, Timestamp, WorkflowStatus},
+    event::{AttemptRecord, Event, Record, Timestamp, WorkflowStatus},
+    workflow::Plan,
 };
 
 /// Keeps the logs of runs.
@@ -80,6 +81,15 @@ pub trait TraceStore: fmt::Debug + Send + Sync + 'static {
 pub trait WriteNow: Send + Sync {
     /// Takes the records out of the vector and appends them.
     fn append_now(&self, records: &mut Vec<Record>) -> Appended;
+
+    /// Takes attempts out of the vector and appends both records of each. A store that keeps
+    /// [`AttemptRecord`]s as they are saves room and time.
+    fn append_attempts(&self, plan: &Arc<Plan>, attempts: &mut Vec<AttemptRecord>) -> Appended {
+        let both =
+            |attempt: AttemptRecord| [attempt.started_record(plan), attempt.completed_record(plan)];
+        let mut records = attempts.drain(..).flat_map(both).collect();
+        self.append_now(&mut records)
+    }
 }
 
 /// What a store does beyond the contract.

@@ -188,12 +188,15 @@ impl Executor for LocalExecutor {
         let kind = EventKind::WorkflowStatus(Box::new(first));
         let first = Record::new(scope.clock.now(), None, 0, 1, kind);
 
+        let runtime = tokio::runtime::Handle::current();
+        let watched = runtime.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread;
         let driver = Driver::new(&plan);
         let shared = Arc::new(Shared::new(
             plan,
             scope,
             self.0.store.clone(),
             self.0.settings,
+            watched,
             driver,
         ));
         shared.driver().begin(&shared, first);
@@ -204,8 +207,7 @@ impl Executor for LocalExecutor {
             runs.retain(|_, (run, _)| run.strong_count() > 0);
             runs.insert(run_id, (Arc::downgrade(&shared), handle.clone()));
         }
-        let runtime = tokio::runtime::Handle::current();
-        if runtime.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread {
+        if watched {
             tokio::spawn(watch(Arc::downgrade(&shared)));
         }
         tokio::spawn(drive(shared, 0));

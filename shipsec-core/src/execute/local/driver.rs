@@ -17,12 +17,13 @@ use crate::{
     ComponentError,
     component::{ActivePorts, Execution},
     context::Context,
-    event::{ErrorPayload, Failure, Outputs, Record},
+    event::{AttemptRecord, ErrorPayload, Failure, Outputs, Record},
     execute::{
         RunOutcome,
         node::{Finished, Upstream},
     },
     schedule::{self, Command, NodeIx, Outcome, PortIx, Scheduler},
+    trace::WriteNow,
     workflow::Plan,
 };
 
@@ -79,12 +80,17 @@ pub(super) struct Settled {
 pub(super) enum How {
     Succeeded {
         outputs: Arc<Outputs>,
-        /// As recorded, where that differs.
-        masked: Option<Arc<Outputs>>,
-        active: ActivePorts,
+        rest: Option<Box<Rest>>,
     },
     Failed(Arc<ErrorPayload>),
     Cancelled,
+}
+
+/// What most nodes that succeed have not.
+pub(super) struct Rest {
+    /// The outputs as recorded, where that differs.
+    pub(super) masked: Option<Arc<Outputs>>,
+    pub(super) active: ActivePorts,
 }
 
 /// How the run ends, beyond what the scheduler knows.
@@ -123,6 +129,10 @@ pub(super) struct Driver {
     appending: bool,
     /// Records on their way into the store; kept for what it can hold.
     batch: Vec<Record>,
+    /// Attempts on their way into a store that never waits. What the recorder has is newer.
+    pub(super) attempts: Vec<AttemptRecord>,
+    /// The context of an attempt that is over, for the next one.
+    pub(super) spare: Option<Context>,
     pub(super) stop: Stop,
     pub(super) defect: Option<Failure>,
     /// Outputs, as recorded, of the nodes that nothing depends on.
@@ -170,6 +180,8 @@ impl Driver {
             in_flight: Vec::new(),
             appending: false,
             batch: Vec::new(),
+            attempts: Vec::new(),
+            spare: None,
             stop: Stop::default(),
             defect: None,
             sinks: HashMap::new(),
@@ -224,23 +236,40 @@ impl Driver {
         if self.appending {
             return false;
         }
-        shared.scope.recorder.take(&mut self.batch);
-        if self.batch.is_empty() {
-            return false;
-        }
-        std::mem::swap(&mut self.in_flight, &mut self.settling);
         match &shared.writer {
             Some(writer) => {
-                writer.append_now(&mut self.batch);
+                if !self.write_now(shared, &**writer) && self.settling.is_empty() {
+                    return false;
+                }
+                std::mem::swap(&mut self.in_flight, &mut self.settling);
                 self.settle();
                 true
             }
             None => {
+                shared.scope.recorder.take(&mut self.batch);
+                if self.batch.is_empty() {
+                    return false;
+                }
+                std::mem::swap(&mut self.in_flight, &mut self.settling);
                 self.appending = true;
                 store::append(shared, std::mem::take(&mut self.batch));
                 false
             }
         }
+    }
+
+    /// Appends what was recorded, to a store that never waits. Whether there was anything.
+    pub(super) fn write_now(&mut self, shared: &Shared, writer: &dyn WriteNow) -> bool {
+        let any = !self.attempts.is_empty();
+        if any {
+            writer.append_attempts(&shared.plan, &mut self.attempts);
+        }
+        shared.scope.recorder.take(&mut self.batch);
+        if self.batch.is_empty() {
+            return any;
+        }
+        writer.append_now(&mut self.batch);
+        true
     }
 
     /// The batch in flight is stored: what depends on it may go on.
@@ -257,11 +286,11 @@ impl Driver {
             self.phases[index] = Phase::Idle;
             let ports: SmallVec<[PortIx; 8]>;
             let outcome = match how {
-                How::Succeeded {
-                    outputs,
-                    masked,
-                    active,
-                } => {
+                How::Succeeded { outputs, rest } => {
+                    let (masked, active) = match rest {
+                        None => (None, ActivePorts::All),
+                        Some(rest) => (rest.masked, rest.active),
+                    };
                     if self.sinks.len() <= SINKS && self.is_sink(node) {
                         self.sinks
                             .insert(node, masked.unwrap_or_else(|| outputs.clone()));
@@ -383,13 +412,18 @@ fn pump(shared: &Arc<Shared>, epoch: u64) -> Next {
                     driver.goes_on(shared, node, cx, kill);
                 }
                 Execution::Async => {
-                    driver.polling = Some(cx);
-                    drop(driver);
-                    shared.mark_poll();
-                    let polled = attempt::poll_once(&mut work);
-                    driver = shared.driver();
-                    let mine = driver.epoch == epoch;
-                    let Some(cx) = driver.polling.take_if(|_| mine) else {
+                    let (polled, cx) = if shared.watched {
+                        driver.polling = Some(cx);
+                        drop(driver);
+                        shared.mark_poll();
+                        let polled = attempt::poll_once(&mut work);
+                        driver = shared.driver();
+                        let mine = driver.epoch == epoch;
+                        (polled, driver.polling.take_if(|_| mine))
+                    } else {
+                        (attempt::poll_once(&mut work), Some(cx))
+                    };
+                    let Some(cx) = cx else {
                         // It blocked, and another task drives the run now.
                         if let Poll::Ready(result) = polled {
                             let at = Instant::now();

@@ -61,6 +61,9 @@ impl Limits {
         group: Option<u32>,
         again: &mut VecDeque<Ready>,
     ) -> bool {
+        if self.run.is_none() && group.is_none() {
+            return true;
+        }
         let full = self.of(group).find(|limit| limit.running >= limit.most);
         let waits = full.map(|full| full.waiting.push_back(ready)).is_some();
         if waits {

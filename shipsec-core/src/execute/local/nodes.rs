@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     attempt::{Kill, panicked},
-    driver::{Active, Asked, Driver, How, Phase, Settled},
+    driver::{Active, Asked, Driver, How, Phase, Rest, Settled},
     limits::Ready,
     shared::{Message, Shared},
     timers::Timer,
@@ -167,14 +167,12 @@ impl Driver {
         let index = ready.node as usize;
         let node = &shared.plan.nodes[index];
         let now = self.just_now.take().unwrap_or_else(Instant::now);
-        let cx = Context::new(
-            shared.scope.clone(),
-            ready.node,
-            ready.attempt,
-            ready.triggered_by,
-            now,
-            node.timeout,
-        );
+        let attempt = (ready.node, ready.attempt, ready.triggered_by);
+        let spare = self.spare.take();
+        let cx = match spare.and_then(|cx| cx.again(attempt, now, node.timeout)) {
+            Some(cx) => cx,
+            None => Context::new(shared.scope.clone(), attempt, now, node.timeout),
+        };
         self.phases[index] = Phase::Active;
         let upstream = &self.upstream;
         let upstream = |source: NodeIx| upstream[source.0 as usize].as_ref();
@@ -354,7 +352,7 @@ impl Driver {
                         return;
                     }
                 }
-                self.completed(shared, node, &cx, at, finished);
+                self.completed(shared, node, cx, at, finished);
             }
             Err(error) => self.failed(shared, node, &cx, at, &error),
         }
@@ -414,7 +412,7 @@ impl Driver {
         match result {
             Ok(recorded) => {
                 finished.masked = Some(recorded);
-                self.completed(shared, node, &cx, at, finished);
+                self.completed(shared, node, cx, at, finished);
             }
             Err(error) => self.failed(shared, node, &cx, at, &error),
         }
@@ -424,12 +422,30 @@ impl Driver {
         &mut self,
         shared: &Shared,
         node: u32,
-        cx: &Context,
+        cx: Context,
         at: Instant,
         finished: Finished,
     ) {
+        if let Some(writer) = &shared.writer
+            && finished.is_plain()
+            && let Some(attempt) = cx.told_at_once(at, &finished.outputs)
+        {
+            // What the recorder has so far is older.
+            if shared.scope.recorder.has_any() {
+                self.write_now(shared, &**writer);
+            }
+            self.attempts.push(attempt);
+            self.spare = Some(cx);
+            let outputs = finished.outputs;
+            let how = How::Succeeded {
+                outputs,
+                rest: None,
+            };
+            self.settles(shared, node, how);
+            return;
+        }
         let kind = finished.payload(millis(cx.0.started, at));
-        shared.scope.recorder.end(cx, at, Level::Info, None, kind);
+        shared.scope.recorder.end(&cx, at, Level::Info, None, kind);
         cx.close();
         let Finished {
             outputs,
@@ -437,15 +453,8 @@ impl Driver {
             active,
             ..
         } = finished;
-        self.settles(
-            shared,
-            node,
-            How::Succeeded {
-                outputs,
-                masked,
-                active,
-            },
-        );
+        let rest = Some(Box::new(Rest { masked, active }));
+        self.settles(shared, node, How::Succeeded { outputs, rest });
     }
 
     fn failed(

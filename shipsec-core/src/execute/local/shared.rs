@@ -64,6 +64,9 @@ pub(super) struct Shared {
     pub(super) writer: Option<Box<dyn WriteNow>>,
     pub(super) keeps_values: bool,
     pub(super) settings: Settings,
+    /// Whether somebody watches for polls that do not come back; see [`super::driver::watch`].
+    /// Where nobody does, nobody but the driver's own task needs its lock.
+    pub(super) watched: bool,
     driver: Mutex<Driver>,
     inbox: Mutex<Vec<Message>>,
     has_mail: AtomicBool,
@@ -86,6 +89,7 @@ impl Shared {
         scope: Arc<RunScope>,
         store: Arc<dyn TraceStore>,
         settings: Settings,
+        watched: bool,
         driver: Driver,
     ) -> Self {
         let keeps_values = store.capabilities().keeps_values;
@@ -97,6 +101,7 @@ impl Shared {
             writer,
             keeps_values,
             settings,
+            watched,
             driver: Mutex::new(driver),
             inbox: Mutex::default(),
             has_mail: AtomicBool::new(false),
