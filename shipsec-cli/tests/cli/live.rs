@@ -195,7 +195,7 @@ fn interrupted(desk: &Desk, clean_up: u64) -> Terminal {
 #[test]
 fn an_interrupt_cancels_with_clean_up() {
     let desk = Desk::new();
-    let mut terminal = interrupted(&desk, 0);
+    let terminal = interrupted(&desk, 0);
     let (code, screen) = terminal.end();
     assert_eq!(code, 130, "{screen}");
     assert!(screen.contains("CANCELLED after"), "{screen}");
