@@ -5,7 +5,6 @@ use std::{fmt, sync::Arc};
 use futures::future::BoxFuture;
 use jsonschema::{ValidationError, error::ValidationErrorKind};
 use serde_json::Value as Json;
-use smallvec::SmallVec;
 
 use super::{Component, ComponentDefinition, Params, PortSpec, Ports};
 use crate::{
@@ -16,9 +15,25 @@ use crate::{
     value::Value,
 };
 
+/// Ports whose slots need no allocation.
+const FEW: usize = 3;
+
 /// The values of a node's ports, in the order of the ports; `None` where a port has no value.
 #[derive(Debug, Clone, Default)]
-pub struct PortValues(SmallVec<[Option<Value>; 3]>);
+pub struct PortValues(Slots);
+
+#[derive(Debug, Clone)]
+enum Slots {
+    /// So many of these; the others are empty.
+    Few(u8, [Option<Value>; FEW]),
+    Many(Vec<Option<Value>>),
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self::Few(0, [const { None }; FEW])
+    }
+}
 
 impl PortValues {
     /// No slots.
@@ -28,56 +43,88 @@ impl PortValues {
 
     /// No slots yet, with room for `n`.
     pub fn with_capacity(n: usize) -> Self {
-        Self(SmallVec::with_capacity(n))
+        if n <= FEW {
+            return Self::default();
+        }
+        Self(Slots::Many(Vec::with_capacity(n)))
     }
 
     /// `n` slots without values.
     pub fn with_len(n: usize) -> Self {
-        Self(SmallVec::from_elem(None, n))
+        if n <= FEW {
+            return Self(Slots::Few(n as u8, [const { None }; FEW]));
+        }
+        Self(Slots::Many(vec![None; n]))
     }
 
     /// Adds a slot at the end.
     pub fn push(&mut self, value: Option<Value>) {
-        self.0.push(value);
+        match &mut self.0 {
+            Slots::Few(len, slots) if usize::from(*len) < FEW => {
+                slots[usize::from(*len)] = value;
+                *len += 1;
+            }
+            Slots::Few(_, slots) => {
+                let mut many: Vec<_> = slots.iter_mut().map(Option::take).collect();
+                many.push(value);
+                self.0 = Slots::Many(many);
+            }
+            Slots::Many(slots) => slots.push(value),
+        }
+    }
+
+    fn slots(&self) -> &[Option<Value>] {
+        match &self.0 {
+            Slots::Few(len, slots) => &slots[..usize::from(*len).min(FEW)],
+            Slots::Many(slots) => slots,
+        }
     }
 
     /// Number of slots.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.slots().len()
     }
 
     /// Whether there is no slot.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.slots().is_empty()
     }
 
     /// The value of the port at `index`.
     pub fn get(&self, index: usize) -> Option<&Value> {
-        self.0.get(index)?.as_ref()
+        self.slots().get(index)?.as_ref()
     }
 
     /// Takes the value of the port at `index` out of its slot.
     pub fn take(&mut self, index: usize) -> Option<Value> {
-        self.0.get_mut(index)?.take()
+        match &mut self.0 {
+            Slots::Few(_, slots) => slots.get_mut(index)?.take(),
+            Slots::Many(slots) => slots.get_mut(index)?.take(),
+        }
     }
 
     /// Sets the value of the port at `index`, adding slots up to it.
     pub fn set(&mut self, index: usize, value: Value) {
-        if index >= self.0.len() {
-            self.0.resize(index + 1, None);
+        while self.len() <= index {
+            self.push(None);
         }
-        self.0[index] = Some(value);
+        match &mut self.0 {
+            Slots::Few(_, slots) => slots[index] = Some(value),
+            Slots::Many(slots) => slots[index] = Some(value),
+        }
     }
 
     /// The slots in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&Value>> {
-        self.0.iter().map(Option::as_ref)
+        self.slots().iter().map(Option::as_ref)
     }
 }
 
 impl FromIterator<Option<Value>> for PortValues {
     fn from_iter<I: IntoIterator<Item = Option<Value>>>(values: I) -> Self {
-        Self(values.into_iter().collect())
+        let mut slots = Self::new();
+        values.into_iter().for_each(|value| slots.push(value));
+        slots
     }
 }
 
@@ -88,23 +135,39 @@ pub enum ActivePorts {
     #[default]
     All,
     /// The indices of the active ports, ascending.
-    Only(SmallVec<[u16; 8]>),
+    Only(Box<[u16]>),
 }
 
 /// What a node's attempt gave.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct NodeOutput {
-    /// The values of the output ports.
-    pub values: PortValues,
-    /// Which output ports are active.
-    pub active: ActivePorts,
+#[derive(Debug, Clone)]
+pub struct NodeOutput(pub(crate) Output);
+
+#[derive(Debug, Clone)]
+pub(crate) enum Output {
+    /// The value of the only port, which does not branch.
+    One(Value),
+    More(Box<More>),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct More {
+    pub(crate) values: PortValues,
+    pub(crate) active: ActivePorts,
 }
 
 impl NodeOutput {
     /// The output of a node with these ports: a branching port is active when it has a value.
     pub fn new(specs: &[PortSpec], values: PortValues) -> Self {
-        let branches = specs.iter().any(|port| port.branching);
+        Self::with(specs, specs.iter().any(|port| port.branching), values)
+    }
+
+    fn with(specs: &[PortSpec], branches: bool, mut values: PortValues) -> Self {
+        if specs.len() == 1
+            && !branches
+            && let Some(value) = values.take(0)
+        {
+            return Self(Output::One(value));
+        }
         let active = if branches {
             let active = |(index, port): (usize, &PortSpec)| {
                 (!port.branching || values.get(index).is_some())
@@ -115,7 +178,23 @@ impl NodeOutput {
         } else {
             ActivePorts::All
         };
-        Self { values, active }
+        Self(Output::More(Box::new(More { values, active })))
+    }
+
+    /// The value of the output port at `index`.
+    pub fn value(&self, index: usize) -> Option<&Value> {
+        match &self.0 {
+            Output::One(value) => (index == 0).then_some(value),
+            Output::More(more) => more.values.get(index),
+        }
+    }
+
+    /// Which output ports are active.
+    pub fn active(&self) -> &ActivePorts {
+        match &self.0 {
+            Output::One(_) => &ActivePorts::All,
+            Output::More(more) => &more.active,
+        }
     }
 }
 
@@ -183,6 +262,7 @@ pub fn erase<C: Component>(component: C) -> Arc<dyn DynComponent> {
     definition.output_schema = ports_schema::<C::Output>(&definition.outputs);
     let validator = jsonschema::draft202012::new(&definition.params_schema).ok();
     Arc::new(Erased {
+        branches: definition.outputs.iter().any(|port| port.branching),
         component: Arc::new(component),
         definition: Arc::new(definition),
         validator,
@@ -192,6 +272,7 @@ pub fn erase<C: Component>(component: C) -> Arc<dyn DynComponent> {
 struct Erased<C> {
     component: Arc<C>,
     definition: Arc<ComponentDefinition>,
+    branches: bool,
     validator: Option<jsonschema::Validator>,
 }
 
@@ -227,6 +308,7 @@ impl<C: Component> DynComponent for Erased<C> {
                 Ok(Arc::new(Bound {
                     component: self.component.clone(),
                     definition: self.definition.clone(),
+                    branches: self.branches,
                     params: parsed,
                 }))
             }
@@ -351,6 +433,7 @@ fn secret_at(schema: &Json, pointer: &str) -> bool {
 struct Bound<C: Component> {
     component: Arc<C>,
     definition: Arc<ComponentDefinition>,
+    branches: bool,
     params: C::Params,
 }
 
@@ -371,10 +454,8 @@ impl<C: Component> BoundNode for Bound<C> {
         Box::pin(async move {
             let input = C::Input::from_values(inputs)?;
             let output = self.component.run(input, &self.params, &cx).await?;
-            Ok(NodeOutput::new(
-                &self.definition.outputs,
-                output.into_values(),
-            ))
+            let specs = &self.definition.outputs;
+            Ok(NodeOutput::with(specs, self.branches, output.into_values()))
         })
     }
 }

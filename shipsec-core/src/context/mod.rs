@@ -23,5 +23,5 @@ pub(crate) use layer::node_span;
 pub use log::LogLine;
 pub use node::{Context, NodeTask};
 pub use progress::Progress;
-pub(crate) use scope::{Clock, RunScope};
+pub(crate) use scope::{Clock, Moment, RunScope};
 pub use secret::{EnvSecrets, FileSecrets, NoSecrets, SecretError, SecretSource, StaticSecrets};

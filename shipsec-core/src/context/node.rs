@@ -20,13 +20,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    ArtifactEmitter, LogLine, Progress, RunScope, artifact,
+    ArtifactEmitter, LogLine, Moment, Progress, RunScope, artifact,
     cancel::CancelCell,
     progress::{Coalesced, PROGRESS_INTERVAL},
 };
 use crate::{
     ArtifactId, ComponentError, NodeId, RunId, Secret, SecretName, WorkflowId,
-    event::{AttemptRecord, EventKind, Level, NodeRef, Outputs, Record, StartedPayload},
+    event::{AttemptRecord, EventKind, Given, Level, NodeRef, Record, StartedPayload, Timestamp},
     value::FileRef,
     workflow::PlanNode,
 };
@@ -46,6 +46,7 @@ pub(crate) struct Inner {
     /// Counts this attempt's events; only written under the recorder's lock.
     pub(crate) counter: AtomicU32,
     pub(crate) started: Instant,
+    started_at: Timestamp,
     pub(crate) deadline: Option<Instant>,
     cancel: CancelCell,
     /// Milliseconds from `started` to the last sign of life.
@@ -71,7 +72,7 @@ impl Context {
     pub(crate) fn new(
         scope: Arc<RunScope>,
         (index, attempt, triggered_by): (u32, u32, Option<u32>),
-        started: Instant,
+        started: Moment,
         timeout: Option<Duration>,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -80,8 +81,9 @@ impl Context {
             attempt,
             triggered_by: triggered_by.unwrap_or(u32::MAX),
             counter: AtomicU32::new(0),
-            started,
-            deadline: timeout.and_then(|limit| started.checked_add(limit)),
+            started: started.instant,
+            started_at: started.timestamp,
+            deadline: timeout.and_then(|limit| started.instant.checked_add(limit)),
             cancel: CancelCell::default(),
             beat: AtomicU64::new(0),
             ended: AtomicBool::new(false),
@@ -94,7 +96,7 @@ impl Context {
     pub(crate) fn again(
         mut self,
         (index, attempt, triggered_by): (u32, u32, Option<u32>),
-        started: Instant,
+        started: Moment,
         timeout: Option<Duration>,
     ) -> Option<Self> {
         let inner = Arc::get_mut(&mut self.0)?;
@@ -102,8 +104,9 @@ impl Context {
         inner.index = index;
         inner.attempt = attempt;
         inner.triggered_by = triggered_by.unwrap_or(u32::MAX);
-        inner.started = started;
-        inner.deadline = timeout.and_then(|limit| started.checked_add(limit));
+        inner.started = started.instant;
+        inner.started_at = started.timestamp;
+        inner.deadline = timeout.and_then(|limit| started.instant.checked_add(limit));
         inner.counter = AtomicU32::new(0);
         inner.cancel = CancelCell::default();
         inner.beat = AtomicU64::new(0);
@@ -113,13 +116,9 @@ impl Context {
         Some(self)
     }
 
-    /// Both events of an attempt that has succeeded, where none of it was told and nobody is left
-    /// who could tell more.
-    pub(crate) fn told_at_once(
-        &self,
-        ended: Instant,
-        outputs: &Arc<Outputs>,
-    ) -> Option<AttemptRecord> {
+    /// The microseconds that an attempt took which has ended, where nothing of it was told and
+    /// nobody is left who could tell more.
+    pub(crate) fn untold(&self, ended: Timestamp) -> Option<u32> {
         let inner = &*self.0;
         if Arc::strong_count(&self.0) != 1 {
             return None;
@@ -132,15 +131,24 @@ impl Context {
         {
             return None;
         }
-        let took = ended.saturating_duration_since(inner.started).as_micros();
+        let took = ended.as_micros() - inner.started_at.as_micros();
+        u32::try_from(took).ok()
+    }
+
+    /// Both events of an attempt that has succeeded.
+    #[inline]
+    pub(crate) fn attempt_record(
+        &self,
+        ended: Timestamp,
+        micros: u32,
+        outputs: Given,
+    ) -> AttemptRecord {
+        let inner = &*self.0;
         AttemptRecord::new(
             (inner.index, inner.attempt, inner.triggered_by),
-            (
-                inner.scope.clock.at(inner.started),
-                inner.scope.clock.at(ended),
-            ),
-            u64::try_from(took).ok()?,
-            outputs.clone(),
+            (inner.started_at, ended),
+            micros,
+            outputs,
         )
     }
 

@@ -37,6 +37,26 @@ impl Clock {
     pub(crate) fn now(&self) -> Timestamp {
         self.at(Instant::now())
     }
+
+    /// Reads the clock.
+    pub(crate) fn moment(&self) -> Moment {
+        self.moment_of(Instant::now())
+    }
+
+    /// A reading of the clock that was made before.
+    pub(crate) fn moment_of(&self, instant: Instant) -> Moment {
+        Moment {
+            instant,
+            timestamp: self.at(instant),
+        }
+    }
+}
+
+/// One reading of the clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) instant: Instant,
+    pub(crate) timestamp: Timestamp,
 }
 
 /// What all nodes of one run share.

@@ -1,8 +1,6 @@
 //! Both events of an attempt that was over at once, as one.
 
-use std::sync::Arc;
-
-use super::{CompletedPayload, EventKind, NodeRef, Outputs, Record, StartedPayload, Timestamp};
+use super::{CompletedPayload, EventKind, Given, NodeRef, Record, StartedPayload, Timestamp};
 use crate::workflow::{Plan, PlanNode};
 
 /// An attempt that succeeded before there was anything else to tell of it: its `NODE_STARTED` and
@@ -18,26 +16,31 @@ pub struct AttemptRecord {
     micros: u32,
     started: Timestamp,
     ended: Timestamp,
-    outputs: Arc<Outputs>,
+    outputs: Given,
 }
 
 impl AttemptRecord {
-    /// `None` where it took longer than the record can say.
+    /// `micros` is the time from start to end.
+    #[inline]
     pub(crate) fn new(
         (node, attempt, triggered_by): (u32, u32, u32),
         (started, ended): (Timestamp, Timestamp),
-        micros: u64,
-        outputs: Arc<Outputs>,
-    ) -> Option<Self> {
-        Some(Self {
+        micros: u32,
+        outputs: Given,
+    ) -> Self {
+        Self {
             node,
             attempt,
             triggered_by,
-            micros: u32::try_from(micros).ok()?,
+            micros,
             started,
             ended,
             outputs,
-        })
+        }
+    }
+
+    pub(crate) fn outputs(&self) -> &Given {
+        &self.outputs
     }
 
     /// Index of the node in the run's plan.
@@ -78,7 +81,7 @@ impl AttemptRecord {
     /// Where the plan is not the run's.
     pub fn completed_record(&self, plan: &Plan) -> Record {
         let kind = EventKind::NodeCompleted(CompletedPayload {
-            outputs: self.outputs.clone(),
+            outputs: self.outputs.outputs(&self.of(plan).output_ids),
             active_ports: None,
             duration_ms: f64::from(self.micros) / 1000.0,
         });

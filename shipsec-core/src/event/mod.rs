@@ -19,6 +19,7 @@ pub use kind::{
     ErrorPayload, EventKind, FailedPayload, Failure, LogPayload, ProgressPayload, ProgressSource,
     SkippedPayload, StartedPayload, StatusPayload, Stream, Trigger, UnknownPayload, WorkflowStatus,
 };
+pub(crate) use output::Given;
 pub use output::{MaskNote, OutputNotes, Outputs, ValueRef};
 pub use source::{DefinitionSource, HashSource};
 pub use time::Timestamp;

@@ -83,6 +83,35 @@ impl Outputs {
     }
 }
 
+/// A node's outputs on their way to its dependents and into the log. The value of an only port
+/// goes by itself: most nodes have one, and need no [`Outputs`] then until somebody reads them.
+#[derive(Debug, Clone)]
+pub(crate) enum Given {
+    One(Value),
+    Several(Arc<Outputs>),
+}
+
+impl Given {
+    /// The value of the port at `index`.
+    pub(crate) fn get(&self, index: usize) -> Option<&Value> {
+        match self {
+            Self::One(value) => (index == 0).then_some(value),
+            Self::Several(outputs) => outputs.values.get(index),
+        }
+    }
+
+    /// As the log shows them, of a node with these ports.
+    pub(crate) fn outputs(&self, ports: &Arc<[PortId]>) -> Arc<Outputs> {
+        match self {
+            Self::One(value) => {
+                let values = PortValues::from_iter([Some(value.clone())]);
+                Arc::new(Outputs::new(ports.clone(), values))
+            }
+            Self::Several(outputs) => outputs.clone(),
+        }
+    }
+}
+
 impl PartialEq for Outputs {
     fn eq(&self, other: &Self) -> bool {
         self.notes.as_deref().unwrap_or(&OutputNotes::default())

@@ -9,11 +9,14 @@ use serde_json::Value as Json;
 
 use crate::{
     ComponentError, PortId, Secret,
-    component::{ActivePorts, NodeOutput, PortError, PortPriority, PortSpec, PortType, PortValues},
+    component::{
+        ActivePorts, More, NodeOutput, Output, PortError, PortPriority, PortSpec, PortType,
+        PortValues,
+    },
     context::Context,
     event::{
-        CompletedPayload, ErrorPayload, EventKind, Level, OutputNotes, Outputs, ProgressPayload,
-        ProgressSource,
+        CompletedPayload, ErrorPayload, EventKind, Given, Level, OutputNotes, Outputs,
+        ProgressPayload, ProgressSource,
     },
     schedule::{EdgeKind, NodeIx},
     trace::Masker,
@@ -25,7 +28,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) enum Upstream {
     /// Its outputs, with typed values where it ran in this process.
-    Outputs(Arc<Outputs>),
+    Outputs(Given),
     /// Why it failed: what an error edge passes on as the whole output.
     Failed(Arc<ErrorPayload>),
 }
@@ -44,12 +47,10 @@ pub(crate) fn work<'a>(
         let mut values = PortValues::with_len(node.inputs().len());
         for mapping in &node.mappings {
             match (upstream(mapping.source), mapping.port) {
-                (Some(Upstream::Outputs(outputs)), Some(port)) => {
-                    match outputs.values.get(port.into()) {
-                        Some(value) => values.set(mapping.input.into(), value.clone()),
-                        None => unresolved(plan, node, mapping, cx)?,
-                    }
-                }
+                (Some(Upstream::Outputs(outputs)), Some(port)) => match outputs.get(port.into()) {
+                    Some(value) => values.set(mapping.input.into(), value.clone()),
+                    None => unresolved(plan, node, mapping, cx)?,
+                },
                 _ => unresolved(plan, node, mapping, cx)?,
             }
         }
@@ -147,11 +148,10 @@ fn resolve<'a>(
                 _ => {}
             }
             let found = match (left, mapping.port) {
-                (Some(Upstream::Outputs(outputs)), Some(port)) => {
-                    outputs.values.get(port.into()).cloned()
-                }
+                (Some(Upstream::Outputs(outputs)), Some(port)) => outputs.get(port.into()).cloned(),
                 (Some(Upstream::Outputs(outputs)), None) => {
-                    Some(Value::new(WholeOutput(outputs.clone())))
+                    let source = &plan.nodes[mapping.source.0 as usize];
+                    Some(Value::new(WholeOutput(outputs.outputs(&source.output_ids))))
                 }
                 (Some(Upstream::Failed(error)), None) => Some(Value::new(error.clone())),
                 (Some(Upstream::Failed(_)), Some(_)) | (None, _) => None,
@@ -343,13 +343,19 @@ fn check_ports(ports: &[PortSpec], values: &mut PortValues) -> Result<(), Compon
 /// What a successful attempt is recorded as.
 pub(crate) struct Finished {
     /// For those that depend on the node: typed values.
-    pub(crate) outputs: Arc<Outputs>,
+    pub(crate) outputs: Given,
     /// For the log, where it differs: secrets masked, large values as references.
     pub(crate) masked: Option<Arc<Outputs>>,
     /// Ids of the active ports of a node that branches.
     pub(crate) active_ports: Option<Box<[PortId]>>,
     /// Which ports are active.
     pub(crate) active: ActivePorts,
+}
+
+/// Whether the value of a node's only port fits it, and nothing in it can have to be masked.
+pub(crate) fn is_plain(node: &PlanNode, value: &Value, masker: &Masker) -> bool {
+    let fits = |port: &PortSpec| port.port_type != PortType::Secret && port.check(value).is_ok();
+    masker.is_idle() && node.outputs().first().is_some_and(fits)
 }
 
 /// Checks the output of an attempt, and prepares its record.
@@ -362,11 +368,20 @@ pub(crate) fn finish(
     output: NodeOutput,
     masker: &Masker,
 ) -> Result<Finished, ComponentError> {
-    let NodeOutput { values, active } = output;
+    let (outputs, active) = match output.0 {
+        Output::One(value) => (Given::One(value), ActivePorts::All),
+        Output::More(more) => {
+            let More { values, active } = *more;
+            let outputs = Outputs::new(node.output_ids.clone(), values);
+            (Given::Several(Arc::new(outputs)), active)
+        }
+    };
     let ports = node.outputs();
     let mut has_secrets = false;
-    for (port, value) in ports.iter().zip(values.iter()) {
-        let Some(value) = value else { continue };
+    for (index, port) in ports.iter().enumerate() {
+        let Some(value) = outputs.get(index) else {
+            continue;
+        };
         has_secrets |= port.port_type == PortType::Secret;
         port.check(value).map_err(|problem| {
             ComponentError::internal(format!(
@@ -384,8 +399,8 @@ pub(crate) fn finish(
                 .collect(),
         ),
     };
-    let outputs = Arc::new(Outputs::new(node.output_ids.clone(), values));
-    let masked = (has_secrets || !masker.is_idle()).then(|| masked(ports, &outputs, masker));
+    let masks = has_secrets || !masker.is_idle();
+    let masked = masks.then(|| masked(ports, &outputs.outputs(&node.output_ids), masker));
     Ok(Finished {
         outputs,
         masked,
@@ -436,8 +451,13 @@ fn masked(ports: &[PortSpec], outputs: &Arc<Outputs>, masker: &Masker) -> Arc<Ou
 
 impl Finished {
     /// The outputs as the log holds them.
-    pub(crate) fn recorded(&self) -> &Arc<Outputs> {
-        self.masked.as_ref().unwrap_or(&self.outputs)
+    pub(crate) fn recorded(&mut self, node: &PlanNode) -> Arc<Outputs> {
+        if let Some(masked) = &self.masked {
+            return masked.clone();
+        }
+        let outputs = self.outputs.outputs(&node.output_ids);
+        self.outputs = Given::Several(outputs.clone());
+        outputs
     }
 
     /// Whether the log holds the outputs as they are, and the node does not branch.
@@ -446,9 +466,9 @@ impl Finished {
     }
 
     /// The payload of `NODE_COMPLETED`.
-    pub(crate) fn payload(&self, duration_ms: f64) -> EventKind {
+    pub(crate) fn payload(&mut self, node: &PlanNode, duration_ms: f64) -> EventKind {
         EventKind::NodeCompleted(CompletedPayload {
-            outputs: self.recorded().clone(),
+            outputs: self.recorded(node),
             active_ports: self.active_ports.clone(),
             duration_ms,
         })

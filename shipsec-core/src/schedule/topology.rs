@@ -230,6 +230,11 @@ impl Topology {
         self.out_slots(node.0).map(|slot| self.edge_at(slot))
     }
 
+    /// Whether no edge leaves a node.
+    pub(crate) fn is_sink(&self, node: NodeIx) -> bool {
+        self.out_slots(node.0).is_empty()
+    }
+
     /// The edges that enter a node, in the order in which they were added.
     ///
     /// # Panics

@@ -79,8 +79,11 @@ struct Log {
     status: Option<WorkflowStatus>,
 }
 
-/// Entries per chunk of a log.
-const CHUNK: usize = 512;
+/// Entries in the first chunk of a log, which a short log does not outgrow. Each further one holds
+/// twice as many as the one before, up to the most, so that a long log asks seldom for memory and
+/// never moves an entry.
+const FIRST_CHUNK: usize = 8;
+const LARGEST_CHUNK: usize = 4096;
 
 impl Log {
     fn push(&mut self, record: Record) {
@@ -95,10 +98,10 @@ impl Log {
     }
 
     fn enter(&mut self, entry: Entry, events: u64) {
-        let full = |chunk: &Chunk| chunk.entries.len() == CHUNK;
+        let full = |chunk: &Chunk| chunk.entries.len() == chunk.entries.capacity();
         if self.chunks.last().is_none_or(full) {
-            // A short log does not pay for a whole chunk; a long one never moves an entry.
-            let room = if self.chunks.is_empty() { 8 } else { CHUNK };
+            let before = self.chunks.last().map(|chunk| chunk.entries.len());
+            let room = before.map_or(FIRST_CHUNK, |length| (2 * length).min(LARGEST_CHUNK));
             self.chunks.push(Chunk {
                 first: self.last + 1,
                 entries: Vec::with_capacity(room),

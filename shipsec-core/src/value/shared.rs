@@ -48,7 +48,7 @@ trait Slot: Any + Send + Sync {
     fn type_name(&self) -> &'static str;
     fn json(&self) -> Result<&Json, ValueError>;
     fn write(&self, out: &mut dyn Write) -> serde_json::Result<()>;
-    fn as_any(&self) -> &dyn Any;
+    fn held(&self) -> TypeId;
 }
 
 struct Typed<T> {
@@ -84,8 +84,8 @@ impl<T: Serialize + Send + Sync + 'static> Slot for Typed<T> {
         }
     }
 
-    fn as_any(&self) -> &dyn Any {
-        &self.value
+    fn held(&self) -> TypeId {
+        TypeId::of::<T>()
     }
 }
 
@@ -100,12 +100,13 @@ impl Value {
 
     /// The value, where it is of the type `T`.
     pub fn get<T: 'static>(&self) -> Option<&T> {
-        self.0.as_any().downcast_ref()
+        let slot: &dyn Any = &*self.0;
+        slot.downcast_ref::<Typed<T>>().map(|typed| &typed.value)
     }
 
     /// The type of the value inside.
     pub fn type_id(&self) -> TypeId {
-        self.0.as_any().type_id()
+        self.0.held()
     }
 
     /// The name of the Rust type inside, for messages to people.

@@ -20,8 +20,11 @@ type Ended = Result<NodeOutput, ComponentError>;
 /// that works.
 pub(super) fn poll_once(work: &mut Work) -> Poll<Ended> {
     let mut cx = std::task::Context::from_waker(Waker::noop());
-    match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut cx))) {
-        Ok(polled) => polled,
+    // Written where it stays: it would be moved twice on its way out of `catch_unwind`.
+    let mut polled = Poll::Pending;
+    let poll = || polled = work.as_mut().poll(&mut cx);
+    match catch_unwind(AssertUnwindSafe(poll)) {
+        Ok(()) => polled,
         Err(panic) => Poll::Ready(Err(panicked(&*panic))),
     }
 }

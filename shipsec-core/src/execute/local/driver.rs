@@ -16,14 +16,13 @@ use super::{
 use crate::{
     ComponentError,
     component::{ActivePorts, Execution},
-    context::Context,
-    event::{AttemptRecord, ErrorPayload, Failure, Outputs, Record},
+    context::{Context, Moment},
+    event::{AttemptRecord, ErrorPayload, Failure, Given, Outputs, Record},
     execute::{
         RunOutcome,
         node::{Finished, Upstream},
     },
     schedule::{self, Command, NodeIx, Outcome, PortIx, Scheduler},
-    trace::WriteNow,
     workflow::Plan,
 };
 
@@ -68,7 +67,7 @@ pub(super) struct Active {
     pub(super) kill: Kill,
     pub(super) asked: Option<Asked>,
     /// The component is done, its large outputs are being stored.
-    pub(super) spilling: Option<(Finished, Instant)>,
+    pub(super) spilling: Option<(Finished, Moment)>,
 }
 
 /// A node whose last fact is on its way into the store.
@@ -79,18 +78,13 @@ pub(super) struct Settled {
 
 pub(super) enum How {
     Succeeded {
-        outputs: Arc<Outputs>,
-        rest: Option<Box<Rest>>,
+        outputs: Given,
+        /// As recorded, where that differs.
+        masked: Option<Arc<Outputs>>,
+        active: ActivePorts,
     },
     Failed(Arc<ErrorPayload>),
     Cancelled,
-}
-
-/// What most nodes that succeed have not.
-pub(super) struct Rest {
-    /// The outputs as recorded, where that differs.
-    pub(super) masked: Option<Arc<Outputs>>,
-    pub(super) active: ActivePorts,
 }
 
 /// How the run ends, beyond what the scheduler knows.
@@ -113,7 +107,7 @@ pub(super) struct Driver {
     epoch: u64,
     /// When the last attempt ended, as long as the driver has done nothing but its own work since:
     /// the next one begins at that time, and the clock need not be read again.
-    pub(super) just_now: Option<Instant>,
+    pub(super) just_now: Option<Moment>,
     /// The attempt whose first poll goes on now.
     pub(super) polling: Option<Context>,
     pub(super) scheduler: Scheduler,
@@ -222,7 +216,7 @@ impl Driver {
                 }
                 Message::Appended(Ok(())) => {
                     self.appending = false;
-                    self.settle();
+                    self.settle(shared);
                 }
                 Message::Appended(Err(error)) => self.give_up(shared, error),
                 Message::Cancel(reason) => self.cancel(Some(reason)),
@@ -232,17 +226,25 @@ impl Driver {
     }
 
     /// Sends what was recorded to the store. Whether anything was settled at once.
-    fn flush(&mut self, shared: &Arc<Shared>) -> bool {
+    pub(super) fn flush(&mut self, shared: &Arc<Shared>) -> bool {
         if self.appending {
             return false;
         }
         match &shared.writer {
             Some(writer) => {
-                if !self.write_now(shared, &**writer) && self.settling.is_empty() {
-                    return false;
+                let any = !self.attempts.is_empty();
+                if any {
+                    // Nothing that follows from them starts before they are appended.
+                    self.settle_attempts(shared);
+                    writer.append_attempts(&shared.plan, &mut self.attempts);
                 }
+                shared.scope.recorder.take(&mut self.batch);
+                if self.batch.is_empty() && self.settling.is_empty() {
+                    return any;
+                }
+                writer.append_now(&mut self.batch);
                 std::mem::swap(&mut self.in_flight, &mut self.settling);
-                self.settle();
+                self.settle(shared);
                 true
             }
             None => {
@@ -258,22 +260,33 @@ impl Driver {
         }
     }
 
-    /// Appends what was recorded, to a store that never waits. Whether there was anything.
-    pub(super) fn write_now(&mut self, shared: &Shared, writer: &dyn WriteNow) -> bool {
-        let any = !self.attempts.is_empty();
-        if any {
-            writer.append_attempts(&shared.plan, &mut self.attempts);
+    fn settle_attempts(&mut self, shared: &Shared) {
+        for at in 0..self.attempts.len() {
+            let attempt = &self.attempts[at];
+            let (index, outputs) = (attempt.node(), attempt.outputs().clone());
+            if self.phases[index] == Phase::Killed {
+                continue;
+            }
+            self.phases[index] = Phase::Idle;
+            let node = NodeIx(index as u32);
+            if self.sinks.len() <= SINKS && self.is_sink(node.0) {
+                let ids = &shared.plan.nodes[index].output_ids;
+                self.sinks.insert(node.0, outputs.outputs(ids));
+            }
+            self.upstream[index] = Some(Upstream::Outputs(outputs));
+            self.complete(node, Outcome::succeeded());
         }
-        shared.scope.recorder.take(&mut self.batch);
-        if self.batch.is_empty() {
-            return any;
+    }
+
+    fn complete(&mut self, node: NodeIx, outcome: Outcome<'_>) {
+        if let Err(error) = self.scheduler.complete(node, outcome, &mut self.commands) {
+            self.defect
+                .get_or_insert_with(|| defect(&error.to_string()));
         }
-        writer.append_now(&mut self.batch);
-        true
     }
 
     /// The batch in flight is stored: what depends on it may go on.
-    fn settle(&mut self) {
+    fn settle(&mut self, shared: &Shared) {
         if self.ending == Ending::Closing {
             self.ending = Ending::Over;
         }
@@ -286,14 +299,15 @@ impl Driver {
             self.phases[index] = Phase::Idle;
             let ports: SmallVec<[PortIx; 8]>;
             let outcome = match how {
-                How::Succeeded { outputs, rest } => {
-                    let (masked, active) = match rest {
-                        None => (None, ActivePorts::All),
-                        Some(rest) => (rest.masked, rest.active),
-                    };
+                How::Succeeded {
+                    outputs,
+                    masked,
+                    active,
+                } => {
                     if self.sinks.len() <= SINKS && self.is_sink(node) {
+                        let ids = &shared.plan.nodes[index].output_ids;
                         self.sinks
-                            .insert(node, masked.unwrap_or_else(|| outputs.clone()));
+                            .insert(node, masked.unwrap_or_else(|| outputs.outputs(ids)));
                     }
                     self.upstream[index] = Some(Upstream::Outputs(outputs));
                     let active = match active {
@@ -311,23 +325,13 @@ impl Driver {
                 }
                 How::Cancelled => Outcome::Cancelled,
             };
-            if let Err(error) = self
-                .scheduler
-                .complete(NodeIx(node), outcome, &mut self.commands)
-            {
-                self.defect
-                    .get_or_insert_with(|| defect(&error.to_string()));
-            }
+            self.complete(NodeIx(node), outcome);
         }
         self.in_flight = batch;
     }
 
     pub(super) fn is_sink(&self, node: u32) -> bool {
-        self.scheduler
-            .topology()
-            .out_edges(NodeIx(node))
-            .next()
-            .is_none()
+        self.scheduler.topology().is_sink(NodeIx(node))
     }
 
     /// The last event repeats the outputs of the nodes that nothing depends on, where they are few.
@@ -345,6 +349,7 @@ impl Driver {
 
     fn is_quiet(&self) -> bool {
         self.settling.is_empty()
+            && self.attempts.is_empty()
             && self.in_flight.is_empty()
             && !self.appending
             && self.active.is_empty()
@@ -443,9 +448,9 @@ fn pump(shared: &Arc<Shared>, epoch: u64) -> Next {
                             // The future goes first: what it held is released before the end of
                             // its attempt is told.
                             drop(work);
-                            let now = Instant::now();
+                            let now = shared.scope.clock.moment();
                             driver.just_now = Some(now);
-                            driver.ended(shared, node, cx, now, result, None);
+                            driver.over_at_once(shared, node, cx, now, result);
                         }
                         Poll::Pending => {
                             let kill = attempt::spawn(shared, node, attempt, work);
@@ -454,7 +459,7 @@ fn pump(shared: &Arc<Shared>, epoch: u64) -> Next {
                     }
                 }
             }
-            if driver.settling.len() >= BATCH {
+            if driver.settling.len() + driver.attempts.len() >= BATCH {
                 driver.flush(shared);
             }
             continue;

@@ -134,7 +134,8 @@ impl Driver {
                 let index = u32::try_from(index).ok()?;
                 match upstream {
                     Some(Upstream::Outputs(outputs)) if self.is_sink(index) => {
-                        Some((index, outputs.clone()))
+                        let ids = &shared.plan.nodes[index as usize].output_ids;
+                        Some((index, outputs.outputs(ids)))
                     }
                     _ => None,
                 }

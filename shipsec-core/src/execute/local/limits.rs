@@ -76,6 +76,9 @@ impl Limits {
 
     /// Gives the node's places back, and lets the next that waits for each try again.
     pub(super) fn give_back(&mut self, group: Option<u32>, again: &mut VecDeque<Ready>) {
+        if self.run.is_none() && group.is_none() {
+            return;
+        }
         self.of(group)
             .for_each(|limit| limit.running = limit.running.saturating_sub(1));
         self.wake(group, again);

@@ -9,17 +9,17 @@ use tokio::time::Instant;
 
 use super::{
     attempt::{Kill, panicked},
-    driver::{Active, Asked, Driver, How, Phase, Rest, Settled},
+    driver::{Active, Asked, Driver, How, Phase, Settled},
     limits::Ready,
     shared::{Message, Shared},
     timers::Timer,
 };
 use crate::{
     ComponentError,
-    component::NodeOutput,
-    context::Context,
+    component::{NodeOutput, Output},
+    context::{Context, Moment},
     event::{
-        CancelledPayload, ErrorPayload, EventKind, FailedPayload, Level, Outputs, Record,
+        CancelledPayload, ErrorPayload, EventKind, FailedPayload, Given, Level, Outputs, Record,
         SkippedPayload,
     },
     execute::{
@@ -42,9 +42,9 @@ impl Driver {
         if self.commands.is_empty() {
             return;
         }
-        let mut commands = std::mem::take(&mut self.commands);
-        for command in commands.drain(..) {
-            match command {
+        let commands = std::mem::take(&mut self.commands);
+        for command in &commands {
+            match *command {
                 Command::Start { node, triggered_by } => {
                     self.phases[node.0 as usize] = Phase::Ready;
                     let triggered_by = triggered_by.map(|node| node.0);
@@ -69,6 +69,7 @@ impl Driver {
         }
         // What it can hold is kept for the next time.
         self.commands = commands;
+        self.commands.clear();
         if self.scheduler.stopping().is_some() && !self.stop.limited {
             self.stop.limited = true;
             if let Some(at) = Instant::now().checked_add(shared.settings.clean_up) {
@@ -166,7 +167,10 @@ impl Driver {
     ) -> Option<(Context, Work)> {
         let index = ready.node as usize;
         let node = &shared.plan.nodes[index];
-        let now = self.just_now.take().unwrap_or_else(Instant::now);
+        let now = self
+            .just_now
+            .take()
+            .unwrap_or_else(|| shared.scope.clock.moment());
         let attempt = (ready.node, ready.attempt, ready.triggered_by);
         let spare = self.spare.take();
         let cx = match spare.and_then(|cx| cx.again(attempt, now, node.timeout)) {
@@ -185,7 +189,8 @@ impl Driver {
                 Some((cx, work))
             }
             Err(error) => {
-                self.ended(shared, ready.node, cx, Instant::now(), Err(error), None);
+                let now = shared.scope.clock.moment();
+                self.ended(shared, ready.node, cx, now, Err(error), None);
                 None
             }
         }
@@ -300,6 +305,7 @@ impl Driver {
             ),
         );
         let error = ComponentError::internal("dropped");
+        let now = shared.scope.clock.moment_of(now);
         self.ended(shared, node, active.cx, now, Err(error), active.asked);
     }
 
@@ -317,6 +323,7 @@ impl Driver {
             return;
         }
         if let Some(active) = self.active.remove(&node) {
+            let at = shared.scope.clock.moment_of(at);
             self.ended(shared, node, active.cx, at, result, active.asked);
         }
     }
@@ -327,14 +334,14 @@ impl Driver {
         shared: &Arc<Shared>,
         node: u32,
         cx: Context,
-        at: Instant,
+        at: Moment,
         result: Result<NodeOutput, ComponentError>,
         asked: Option<Asked>,
     ) {
         let result = match asked {
             Some(Asked::TimedOut(error)) => Err(error),
             Some(Asked::Cancelled(reason)) if result.is_err() => {
-                self.record_cancelled(shared, &cx, at, reason.as_str());
+                self.record_cancelled(shared, &cx, at.instant, reason.as_str());
                 self.settles(shared, node, How::Cancelled);
                 return;
             }
@@ -344,9 +351,9 @@ impl Driver {
         let finished =
             result.and_then(|output| node::finish(plan_node, output, &shared.scope.masker));
         match finished {
-            Ok(finished) => {
+            Ok(mut finished) => {
                 if !shared.keeps_values {
-                    let large = spill::large_ports(finished.recorded());
+                    let large = spill::large_ports(&finished.recorded(plan_node));
                     if !large.is_empty() {
                         self.spill(shared, node, cx, at, finished, large);
                         return;
@@ -363,11 +370,12 @@ impl Driver {
         shared: &Arc<Shared>,
         node: u32,
         cx: Context,
-        at: Instant,
-        finished: Finished,
+        at: Moment,
+        mut finished: Finished,
         large: Vec<usize>,
     ) {
-        let (attempt, outputs) = (cx.attempt(), finished.recorded().clone());
+        let plan_node = &shared.plan.nodes[node as usize];
+        let (attempt, outputs) = (cx.attempt(), finished.recorded(plan_node));
         let task = shared.clone();
         let storing = tokio::spawn(async move {
             let result = spill::spill(&outputs, &large, &task.scope.artifacts).await;
@@ -418,34 +426,75 @@ impl Driver {
         }
     }
 
-    fn completed(
+    /// An attempt is over with its first poll. The common case by itself: its only value goes on as
+    /// it is, and nothing else was told of it.
+    pub(super) fn over_at_once(
         &mut self,
-        shared: &Shared,
+        shared: &Arc<Shared>,
         node: u32,
         cx: Context,
-        at: Instant,
-        finished: Finished,
+        at: Moment,
+        result: Result<NodeOutput, ComponentError>,
     ) {
-        if let Some(writer) = &shared.writer
-            && finished.is_plain()
-            && let Some(attempt) = cx.told_at_once(at, &finished.outputs)
+        if let Ok(NodeOutput(Output::One(value))) = &result
+            && shared.writer.is_some()
+            && shared.keeps_values
+            && let Some(micros) = cx.untold(at.timestamp)
+            && node::is_plain(
+                &shared.plan.nodes[node as usize],
+                value,
+                &shared.scope.masker,
+            )
+            && let Ok(NodeOutput(Output::One(value))) = result
         {
-            // What the recorder has so far is older.
-            if shared.scope.recorder.has_any() {
-                self.write_now(shared, &**writer);
-            }
-            self.attempts.push(attempt);
-            self.spare = Some(cx);
-            let outputs = finished.outputs;
-            let how = How::Succeeded {
-                outputs,
-                rest: None,
-            };
-            self.settles(shared, node, how);
+            self.told_at_once(shared, node, cx, (at, micros), Given::One(value));
+        } else {
+            self.ended(shared, node, cx, at, result, None);
+        }
+    }
+
+    /// Both events of an attempt that has succeeded are one.
+    fn told_at_once(
+        &mut self,
+        shared: &Arc<Shared>,
+        node: u32,
+        cx: Context,
+        (ended, micros): (Moment, u32),
+        outputs: Given,
+    ) {
+        // What the recorder has so far is older.
+        if shared.scope.recorder.has_any() {
+            self.flush(shared);
+        }
+        self.attempts
+            .push(cx.attempt_record(ended.timestamp, micros, outputs));
+        self.spare = Some(cx);
+        self.phases[node as usize] = Phase::Settling;
+        let group = shared.plan.nodes[node as usize].group;
+        self.limits.give_back(group, &mut self.ready);
+    }
+
+    fn completed(
+        &mut self,
+        shared: &Arc<Shared>,
+        node: u32,
+        cx: Context,
+        at: Moment,
+        mut finished: Finished,
+    ) {
+        if shared.writer.is_some()
+            && finished.is_plain()
+            && let Some(micros) = cx.untold(at.timestamp)
+        {
+            self.told_at_once(shared, node, cx, (at, micros), finished.outputs);
             return;
         }
-        let kind = finished.payload(millis(cx.0.started, at));
-        shared.scope.recorder.end(&cx, at, Level::Info, None, kind);
+        let plan_node = &shared.plan.nodes[node as usize];
+        let kind = finished.payload(plan_node, millis(cx.0.started, at.instant));
+        shared
+            .scope
+            .recorder
+            .end(&cx, at.instant, Level::Info, None, kind);
         cx.close();
         let Finished {
             outputs,
@@ -453,8 +502,12 @@ impl Driver {
             active,
             ..
         } = finished;
-        let rest = Some(Box::new(Rest { masked, active }));
-        self.settles(shared, node, How::Succeeded { outputs, rest });
+        let how = How::Succeeded {
+            outputs,
+            masked,
+            active,
+        };
+        self.settles(shared, node, how);
     }
 
     fn failed(
@@ -462,7 +515,7 @@ impl Driver {
         shared: &Shared,
         node: u32,
         cx: &Context,
-        at: Instant,
+        at: Moment,
         error: &ComponentError,
     ) {
         let attempt = cx.attempt();
@@ -473,7 +526,7 @@ impl Driver {
             .retry
             .wait_after(attempt, error)
             .filter(|_| !stops);
-        let retry_at = wait.and_then(|wait| at.checked_add(wait));
+        let retry_at = wait.and_then(|wait| at.instant.checked_add(wait));
         let handler = match retry_at {
             Some(_) => None,
             None => self.scheduler.would_handle(NodeIx(node)),
@@ -484,7 +537,7 @@ impl Driver {
             will_retry: retry_at.is_some(),
             retry_at: retry_at.map(|at| shared.scope.clock.at(at)),
             handled_by: handler.map(|node| shared.plan.nodes[node.0 as usize].node.id.clone()),
-            duration_ms: Some(millis(cx.0.started, at)),
+            duration_ms: Some(millis(cx.0.started, at.instant)),
         }));
         let level = if retry_at.is_some() {
             Level::Warn
@@ -495,7 +548,7 @@ impl Driver {
         shared
             .scope
             .recorder
-            .end(cx, at, level, Some(message.into()), kind);
+            .end(cx, at.instant, level, Some(message.into()), kind);
         cx.close();
         match retry_at {
             Some(at) => {
