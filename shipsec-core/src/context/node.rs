@@ -1,4 +1,6 @@
 //! The context of one attempt of one node.
+//!
+//! Long because all that a component can ask of its context is one list.
 
 use std::{
     fmt,

@@ -1,4 +1,6 @@
 //! Nodes from ready to settled: attempts begin, are asked to stop, end, and are tried again.
+//!
+//! Long because it is one node's way through the driver, from ready to settled.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
