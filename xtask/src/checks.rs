@@ -5,7 +5,7 @@ use std::process::Stdio;
 use anyhow::bail;
 
 use crate::report::{Options, Outcome, Step};
-use crate::{rules, shell, workspace};
+use crate::{package, rules, shell, workspace};
 
 /// The steps, cheapest first.
 pub(crate) const STEPS: &[Step] = &[
@@ -47,7 +47,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "package",
         about: "what would be published builds by itself",
-        run: package,
+        run: package::package,
     },
 ];
 
@@ -138,27 +138,6 @@ fn advisories(_: &Options) -> anyhow::Result<Outcome> {
         "advisories",
     ]))?;
     Ok(Outcome::Passed(String::new()))
-}
-
-/// Packs every published crate and builds each from what was packed, against the others as packed.
-fn package(_: &Options) -> anyhow::Result<Outcome> {
-    let members = workspace::published()?;
-    let mut command = shell::cargo(["package", "--quiet"]);
-    // A packed crate has left the workspace, and its profile with it. With the same profile the
-    // dependencies that are built already serve here too. CI has set it for everything.
-    if std::env::var_os("CARGO_PROFILE_DEV_DEBUG").is_none() {
-        command.env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
-    }
-    for member in &members {
-        command.args(["--package", &member.name]);
-    }
-    // In CI the tree is clean; at a desk the check is worth having before the commit.
-    command.arg("--allow-dirty");
-    let yanked = shell::run_keeping(&mut command, |line| line.contains("is yanked"))?;
-    if let Some(line) = yanked.first() {
-        bail!("{line}; `cargo update` that crate");
-    }
-    Ok(Outcome::Passed(format!("{} crates", members.len())))
 }
 
 fn absent(subcommand: &str) -> Outcome {

@@ -3,6 +3,7 @@
 mod bench;
 mod checks;
 mod examples;
+mod package;
 mod report;
 mod rules;
 mod shell;
