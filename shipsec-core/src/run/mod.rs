@@ -22,6 +22,7 @@
 mod chunks;
 mod node;
 mod outputs;
+pub mod replay;
 mod shape;
 mod status;
 mod view;

@@ -243,6 +243,20 @@ impl NodeView {
         }
     }
 
+    /// About how many bytes hang on it that the same node at an earlier time does not share.
+    pub(super) fn bytes_beside(&self, before: Option<&Self>) -> usize {
+        let Some(progress) = &self.progress else {
+            return 0;
+        };
+        let shared = before.and_then(|before| before.progress.as_ref());
+        if shared.is_some_and(|shared| Arc::ptr_eq(shared, progress)) {
+            return 0;
+        }
+        let texts = [progress.message.as_deref(), progress.unit.as_deref()];
+        let texts = texts.into_iter().flatten().map(|text| text.len() + 16);
+        size_of::<ProgressView>() + 16 + texts.sum::<usize>()
+    }
+
     /// Takes an event about this node, and tells whether it came in time. The state moves as the
     /// rules of [`run`](super) say.
     pub(super) fn apply(&mut self, record: &Record) -> bool {

@@ -18,6 +18,9 @@ use crate::{
     workflow::{Definition, EdgeDefinition, EdgeKind},
 };
 
+/// Edges whose states lie together; a state takes one byte.
+const EDGES: usize = 1024;
+
 /// What became of an event that a view was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -128,7 +131,7 @@ pub struct RunView {
     /// Places of nodes that are not planned.
     unplanned: Arc<HashMap<NodeId, u32>>,
     /// By index of the definition's edges.
-    edges: Vec<EdgeState>,
+    edges: Chunks<EdgeState, EDGES>,
     artifacts: Chunks<Arc<ArtifactView>>,
 }
 
@@ -157,7 +160,7 @@ impl RunView {
             shape: None,
             nodes: Chunks::default(),
             unplanned: Arc::default(),
-            edges: Vec::new(),
+            edges: Chunks::default(),
             artifacts: Chunks::default(),
         }
     }
@@ -280,7 +283,9 @@ impl RunView {
         if let (Some(shape), Some(node)) = (&self.shape, self.nodes.get(place)) {
             for edge in shape.leaving(place) {
                 let definition = &shape.definition.edges[*edge as usize];
-                self.edges[*edge as usize] = resolved(definition, node);
+                if let Some(state) = self.edges.get_mut(*edge as usize) {
+                    *state = resolved(definition, node);
+                }
             }
         }
     }
@@ -315,7 +320,7 @@ impl RunView {
                 self.nodes.push(node.clone());
             }
         }
-        self.edges = vec![EdgeState::Open; definition.edges.len()];
+        self.edges = Chunks::filled(EdgeState::Open, definition.edges.len());
         self.shape = Some(Arc::new(shape));
         self.counts = NodeCounts::default();
         for place in 0..self.nodes.len() {
@@ -359,6 +364,30 @@ impl RunView {
             .map(|place| *place as usize)
     }
 
+    /// About how many bytes it takes beside `before`, an earlier state that it was copied from.
+    pub(super) fn bytes_beside(&self, before: &Self) -> usize {
+        let mut bytes = size_of::<Self>()
+            + self.nodes.spine_bytes()
+            + self.edges.spine_bytes()
+            + self.artifacts.spine_bytes();
+        for (first, nodes) in self.nodes.unshared(&before.nodes) {
+            bytes += size_of_val(nodes);
+            for (at, node) in nodes.iter().enumerate() {
+                bytes += node.bytes_beside(before.nodes.get(first + at));
+            }
+        }
+        let edges = self.edges.unshared(&before.edges);
+        bytes += edges.map(|(_, edges)| size_of_val(edges)).sum::<usize>();
+        let artifacts = self.artifacts.unshared(&before.artifacts);
+        bytes += artifacts
+            .map(|(_, chunk)| size_of_val(chunk))
+            .sum::<usize>();
+        if !Arc::ptr_eq(&self.unplanned, &before.unplanned) {
+            bytes += self.unplanned.allocation_size();
+        }
+        bytes
+    }
+
     /// A node.
     pub fn node(&self, id: &str) -> Option<&NodeView> {
         self.nodes.get(self.find(id)?)
@@ -373,7 +402,7 @@ impl RunView {
     pub fn edges(&self) -> impl Iterator<Item = EdgeView<'_>> {
         let definition = self.definition().into_iter();
         let edges = definition.flat_map(|definition| &definition.edges);
-        edges.zip(&self.edges).map(|(edge, state)| EdgeView {
+        edges.zip(self.edges.iter()).map(|(edge, state)| EdgeView {
             edge,
             state: *state,
         })

@@ -3,12 +3,14 @@
 mod mask;
 mod memory;
 mod recorder;
+mod replay;
 mod store;
 mod tail;
 
 pub(crate) use mask::{Masker, StreamMask};
 pub use memory::MemoryStore;
 pub(crate) use recorder::Recorder;
+pub use replay::Replay;
 pub use store::{
     AppendError, Appended, Capabilities, RunFilter, RunSummary, StoreError, StoreErrorKind,
     TraceStore, WriteNow,

@@ -2,6 +2,7 @@
 
 mod log;
 mod properties;
+mod replay;
 mod rules;
 mod scheduled;
 mod shown;

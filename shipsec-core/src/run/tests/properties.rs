@@ -75,7 +75,7 @@ fn payload(kind: usize, extra: usize) -> (&'static str, Json) {
     }
 }
 
-fn events() -> impl Strategy<Value = Vec<Event>> {
+pub(super) fn events() -> impl Strategy<Value = Vec<Event>> {
     let one = (
         0_usize..15,
         0_usize..18,
@@ -94,7 +94,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-fn text(view: &RunView) -> String {
+pub(super) fn text(view: &RunView) -> String {
     serde_json::to_string(view).unwrap()
 }
 
