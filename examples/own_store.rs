@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
@@ -16,8 +17,8 @@ use shipsec_core::event::{Event, Record};
 use shipsec_core::execute::{Executor, LocalExecutor, RunRequest};
 use shipsec_core::run::{RunOutputs, RunView};
 use shipsec_core::trace::{
-    AppendError, Appended, Capabilities, RunFilter, RunSummary, StoreError, StoreErrorKind,
-    TraceStore, TraceStoreExt as _,
+    AppendError, Appended, Capabilities, Lease, LeaseError, LeaseState, RunFilter, RunSummary,
+    StoreError, StoreErrorKind, TraceStore, TraceStoreExt as _,
 };
 use shipsec_core::workflow::{EntryPoint, WorkflowBuilder, compile};
 use shipsec_core::{
@@ -113,6 +114,7 @@ struct Log {
     events: Vec<Event>,
     /// The producer keys, so that appending twice stores once.
     known: HashSet<(Option<NodeId>, u32, u32)>,
+    lease: LeaseState,
 }
 
 fn key(record: &Record) -> (Option<NodeId>, u32, u32) {
@@ -137,6 +139,7 @@ impl Log {
             file,
             events,
             known,
+            lease: LeaseState::default(),
         })
     }
 
@@ -231,6 +234,37 @@ impl JsonLines {
     }
 }
 
+impl JsonLines {
+    /// Does something with the log of a run, which is made where there is none.
+    fn log<T>(
+        &self,
+        run: &RunId,
+        act: impl FnOnce(&mut Log) -> io::Result<T>,
+    ) -> Result<T, StoreError> {
+        let done = self.with(run, true, act)?;
+        done.ok_or_else(|| StoreError::new(StoreErrorKind::Other, format!("no log of run {run}")))
+    }
+
+    fn append_checked(
+        &self,
+        run: &RunId,
+        records: Vec<Record>,
+        check: impl FnOnce(&Log) -> Result<(), StoreError>,
+    ) -> Result<Appended, AppendError> {
+        let append = |log: &mut Log| match check(log) {
+            Ok(()) => log.append(run, &records).map(Ok),
+            Err(fenced) => Ok(Err(fenced)),
+        };
+        match self.log(run, append).flatten() {
+            Ok(appended) => {
+                self.grown.notify_waiters();
+                Ok(appended)
+            }
+            Err(error) => Err(AppendError { error, records }),
+        }
+    }
+}
+
 #[async_trait]
 impl TraceStore for JsonLines {
     fn capabilities(&self) -> Capabilities {
@@ -238,13 +272,36 @@ impl TraceStore for JsonLines {
     }
 
     async fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, AppendError> {
-        match self.with(run, true, |log| log.append(run, &records)) {
-            Ok(appended) => {
-                self.grown.notify_waiters();
-                Ok(appended.unwrap_or_default())
-            }
-            Err(error) => Err(AppendError { error, records }),
-        }
+        self.append_checked(run, records, |_| Ok(()))
+    }
+
+    async fn append_as(
+        &self,
+        lease: &Lease,
+        records: Vec<Record>,
+    ) -> Result<Appended, AppendError> {
+        self.append_checked(&lease.run_id, records, |log| log.lease.check(lease))
+    }
+
+    // One process has these files: its leases need not outlive it.
+
+    async fn acquire(&self, run: &RunId, holder: &str, ttl: Duration) -> Result<Lease, LeaseError> {
+        let acquire = |log: &mut Log| {
+            let last = log.events.len() as u64;
+            Ok(log.lease.acquire(run, holder, ttl, last))
+        };
+        self.log(run, acquire)?
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError> {
+        self.log(&lease.run_id, |log| Ok(log.lease.renew(lease, ttl)))?
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.log(&lease.run_id, |log| {
+            log.lease.release(lease);
+            Ok(())
+        })
     }
 
     async fn read(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
@@ -287,13 +344,11 @@ impl TraceStore for JsonLines {
             summary.workflow_id = view.workflow_id.clone();
             summary.updated_at = updated;
             summary.last_sequence = view.sequence;
+            let holder = |log: &mut Log| Ok(log.lease.holder().map(ToString::to_string));
+            summary.holder = self.log(&summary.run_id, holder)?;
             runs.push(summary);
         }
-        let wanted = |summary: &RunSummary| {
-            filter.status.is_none_or(|status| summary.status == status)
-                && (filter.workflow_id.is_none() || summary.workflow_id == filter.workflow_id)
-        };
-        runs.retain(wanted);
+        runs.retain(|summary| filter.fits(summary));
         runs.sort_by_key(|summary| std::cmp::Reverse(summary.started_at));
         runs.truncate(filter.limit);
         Ok(runs)

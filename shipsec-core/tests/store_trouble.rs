@@ -16,8 +16,8 @@ use shipsec_core::{
     event::{Event, Record, WorkflowStatus},
     execute::{Executor, LocalExecutor, RunOutcome, RunRequest},
     trace::{
-        AppendError, Appended, Capabilities, MemoryStore, RunFilter, RunSummary, StoreError,
-        StoreErrorKind, TraceStore,
+        AppendError, Appended, Capabilities, Lease, LeaseError, MemoryStore, RunFilter, RunSummary,
+        StoreError, StoreErrorKind, TraceStore,
     },
     workflow::{EntryPoint, Graph, compile},
 };
@@ -59,10 +59,30 @@ impl TraceStore for Troubled {
     }
 
     async fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, AppendError> {
+        self.inner.append(run, records).await
+    }
+
+    async fn acquire(&self, run: &RunId, holder: &str, ttl: Duration) -> Result<Lease, LeaseError> {
+        self.inner.acquire(run, holder, ttl).await
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError> {
+        self.inner.renew(lease, ttl).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.inner.release(lease).await
+    }
+
+    async fn append_as(
+        &self,
+        lease: &Lease,
+        records: Vec<Record>,
+    ) -> Result<Appended, AppendError> {
         let trouble = self.next();
         let kept = records.clone();
         if matches!(trouble, Trouble::None | Trouble::ReplyLost) {
-            let appended = self.inner.append(run, records).await?;
+            let appended = self.inner.append_as(lease, records).await?;
             if trouble == Trouble::None {
                 return Ok(appended);
             }

@@ -19,7 +19,7 @@ use shipsec_core::{
 /// take no time, and the log is the same each time.
 #[derive(Debug)]
 pub struct Harness {
-    registry: Registry,
+    registry: Arc<Registry>,
     secrets: Arc<dyn SecretSource>,
     artifacts: ArtifactStore,
     store: Arc<dyn TraceStore>,
@@ -70,7 +70,7 @@ impl Harness {
     /// Over the components of a registry.
     pub fn new(registry: Registry) -> Self {
         Self {
-            registry,
+            registry: Arc::new(registry),
             secrets: Arc::new(StaticSecrets::new()),
             artifacts: ArtifactStore::memory(),
             store: Arc::new(MemoryStore::new()),
@@ -106,7 +106,13 @@ impl Harness {
 
     /// An executor as the harness uses it.
     pub fn executor(&self) -> LocalExecutor {
-        LocalExecutor::builder(self.store.clone())
+        self.executor_on(self.store.clone())
+    }
+
+    /// The same over another store.
+    pub fn executor_on(&self, store: Arc<dyn TraceStore>) -> LocalExecutor {
+        LocalExecutor::builder(store)
+            .registry(self.registry.clone())
             .artifacts(self.artifacts.clone())
             .secrets(self.secrets.clone())
             .grace(self.grace)
@@ -176,7 +182,7 @@ impl Harness {
     /// The same, over other components.
     pub(crate) fn over(&self, registry: Registry) -> Self {
         Self {
-            registry,
+            registry: Arc::new(registry),
             secrets: self.secrets.clone(),
             artifacts: self.artifacts.clone(),
             store: self.store.clone(),

@@ -8,9 +8,14 @@
 //! One thread writes, for all runs: what waits goes into one transaction (group commit). Another
 //! keeps the write-ahead log short, so that no append waits for a checkpoint, and notices what
 //! other processes append. Reads have connections of their own.
+//!
+//! **Leases** end with their time, and at once with their process: beside the database each process
+//! that runs something keeps a small file locked. The lock needs a file system with locks that work
+//! (a local one; SQLite's write-ahead log needs that anyway).
 
 mod error;
 mod house;
+mod lease;
 mod options;
 mod rows;
 mod schema;

@@ -11,7 +11,8 @@ use crate::error::store_error;
 const APPLICATION: i32 = 0x5348_5053;
 
 /// Each brings a file from its index to the next version.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE runs (
         key           INTEGER PRIMARY KEY,
         run_id        TEXT NOT NULL UNIQUE,
@@ -37,7 +38,21 @@ const MIGRATIONS: [&str; 1] = ["
         PRIMARY KEY (run, sequence)
     ) STRICT, WITHOUT ROWID;
     CREATE UNIQUE INDEX events_by_producer ON events (run, node, attempt, counter);
-"];
+",
+    // Who may write a run: `epoch` counts its leases; the rest is of the newest, and null once that
+    // was released. `lease_process` names the file that its process holds locked while it lives.
+    "
+    ALTER TABLE runs ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE runs ADD COLUMN lease_holder TEXT;
+    ALTER TABLE runs ADD COLUMN lease_process TEXT;
+    ALTER TABLE runs ADD COLUMN lease_until INTEGER;
+    CREATE INDEX runs_unfinished ON runs (status)
+        WHERE status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'TIMED_OUT', 'TERMINATED');
+",
+];
+
+/// The version that this program writes.
+pub(crate) const VERSION: usize = MIGRATIONS.len();
 
 /// Brings the file to this version. Two processes may do so at once: one waits for the other.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {

@@ -14,8 +14,8 @@ use shipsec_core::{
     RunId, WorkflowId,
     event::{Event, Record, Timestamp, WorkflowStatus},
     trace::{
-        AppendError, Appended, Capabilities, RunFilter, RunSummary, StoreError, StoreErrorKind,
-        TraceStore,
+        AppendError, Appended, Capabilities, Lease, LeaseError, RunFilter, RunSummary, StoreError,
+        StoreErrorKind, TraceStore,
     },
 };
 use tokio::sync::{mpsc, oneshot};
@@ -24,9 +24,10 @@ use crate::{
     Options,
     error::store_error,
     house::{House, keep},
+    lease::{self, Life},
     rows::{Reader, SELECT},
     schema,
-    writer::{Job, Writer, unsigned},
+    writer::{Job, Task, Writer, unsigned},
 };
 
 /// How long a connection waits for another that holds the file.
@@ -54,7 +55,8 @@ const WAITING: usize = 1024;
 pub struct SqliteStore {
     path: Arc<PathBuf>,
     house: Arc<House>,
-    jobs: Option<mpsc::Sender<Job>>,
+    tasks: Option<mpsc::Sender<Task>>,
+    life: Arc<Life>,
     readers: Arc<Mutex<Vec<Connection>>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -91,7 +93,9 @@ impl SqliteStore {
         let mut connection = connect(&path, options.read_only)?;
         let failed = |error: rusqlite::Error| store_error(&path, "opening", &error);
         if options.read_only {
-            schema::check(&connection, &path)?;
+            if schema::check(&connection, &path)? < schema::VERSION {
+                schema::migrate(&mut connect(&path, false)?, &path)?;
+            }
         } else {
             let synchronous = if options.survive_power_loss {
                 "FULL"
@@ -124,7 +128,7 @@ impl SqliteStore {
         let (shared, file) = (house.clone(), path.clone());
         let keeps = move || keep(&shared, &keeper, &file, !options.read_only);
         threads.push(thread("shipsec-sqlite-house", Box::new(keeps))?);
-        let mut jobs = None;
+        let mut tasks = None;
         if !options.read_only {
             let (send, receive) = mpsc::channel(WAITING);
             let writer = Writer {
@@ -136,12 +140,13 @@ impl SqliteStore {
                 "shipsec-sqlite-writer",
                 Box::new(|| writer.run(receive)),
             )?);
-            jobs = Some(send);
+            tasks = Some(send);
         }
         Ok(Self {
             path,
             house,
-            jobs,
+            tasks,
+            life: Arc::default(),
             readers: Arc::default(),
             threads,
         })
@@ -195,11 +200,73 @@ impl SqliteStore {
         })
         .await
     }
+    fn read_only(&self) -> StoreError {
+        let message = format!(
+            "trace store {} is open for reading alone",
+            self.path.display()
+        );
+        StoreError::new(StoreErrorKind::Denied, message)
+    }
+
+    fn stopped(&self) -> StoreError {
+        let message = format!(
+            "trace store {}: its writer has stopped",
+            self.path.display()
+        );
+        StoreError::new(StoreErrorKind::Other, message)
+    }
+
+    async fn append_under(
+        &self,
+        lease: Option<Lease>,
+        run: &RunId,
+        records: Vec<Record>,
+    ) -> Result<Appended, AppendError> {
+        let Some(tasks) = &self.tasks else {
+            let error = self.read_only();
+            return Err(AppendError { error, records });
+        };
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            run: run.clone(),
+            lease,
+            records,
+            reply,
+        };
+        if let Err(mpsc::error::SendError(task)) = tasks.send(Task::Append(job)).await {
+            let records = match task {
+                Task::Append(job) => job.records,
+                Task::Other(_) => Vec::new(),
+            };
+            let error = self.stopped();
+            return Err(AppendError { error, records });
+        }
+        answer.await.unwrap_or_else(|_| {
+            Err(AppendError {
+                error: self.stopped(),
+                records: Vec::new(),
+            })
+        })
+    }
+
+    /// Lets the writer's thread do something with its connection.
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> T + Send + 'static,
+    {
+        let tasks = self.tasks.as_ref().ok_or_else(|| self.read_only())?;
+        let (reply, answer) = oneshot::channel();
+        let work = move |connection: &mut Connection| drop(reply.send(work(connection)));
+        let sent = tasks.send(Task::Other(Box::new(work))).await;
+        sent.map_err(|_| self.stopped())?;
+        answer.await.map_err(|_| self.stopped())
+    }
 }
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        self.jobs = None;
+        self.tasks = None;
         self.house.close();
         for thread in self.threads.drain(..) {
             // A thread that panicked has told so already.
@@ -244,39 +311,37 @@ impl TraceStore for SqliteStore {
     }
 
     async fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, AppendError> {
-        let closed = |records| {
-            let message = format!(
-                "trace store {} is open for reading alone",
-                self.path.display()
-            );
-            AppendError {
-                error: StoreError::new(StoreErrorKind::Denied, message),
-                records,
-            }
+        self.append_under(None, run, records).await
+    }
+
+    async fn append_as(
+        &self,
+        lease: &Lease,
+        records: Vec<Record>,
+    ) -> Result<Appended, AppendError> {
+        let run = &lease.run_id;
+        self.append_under(Some(lease.clone()), run, records).await
+    }
+
+    async fn acquire(&self, run: &RunId, holder: &str, ttl: Duration) -> Result<Lease, LeaseError> {
+        let (run, holder) = (run.clone(), holder.to_owned());
+        let (life, path) = (self.life.clone(), self.path.clone());
+        let work = move |connection: &mut Connection| {
+            lease::acquire(connection, &path, &life, (&run, &holder, ttl))
         };
-        let Some(jobs) = &self.jobs else {
-            return Err(closed(records));
-        };
-        let (reply, answer) = oneshot::channel();
-        let job = Job {
-            run: run.clone(),
-            records,
-            reply,
-        };
-        if let Err(mpsc::error::SendError(job)) = jobs.send(job).await {
-            return Err(closed(job.records));
-        }
-        answer.await.unwrap_or_else(|_| {
-            let message = format!(
-                "trace store {}: its writer has stopped",
-                self.path.display()
-            );
-            let error = StoreError::new(StoreErrorKind::Other, message);
-            Err(AppendError {
-                error,
-                records: Vec::new(),
-            })
-        })
+        self.write(work).await?
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError> {
+        let (lease, path) = (lease.clone(), self.path.clone());
+        let work = move |connection: &mut Connection| lease::renew(connection, &path, &lease, ttl);
+        self.write(work).await?
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        let (lease, path) = (lease.clone(), self.path.clone());
+        let work = move |connection: &mut Connection| lease::release(connection, &path, &lease);
+        self.write(work).await?
     }
 
     async fn read(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
@@ -321,24 +386,41 @@ impl TraceStore for SqliteStore {
     }
 
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, StoreError> {
-        let filter = filter.clone();
+        let (filter, life) = (filter.clone(), self.life.clone());
         self.with_reader(move |connection, path| {
             let failed = |error: rusqlite::Error| store_error(path, "listing runs", &error);
-            let sql = "SELECT run_id, workflow_id, status, started_at, updated_at, last_sequence
+            let sql = "SELECT run_id, workflow_id, status, started_at, updated_at, last_sequence,
+                              lease_holder, lease_process, lease_until
                        FROM runs
                        WHERE (?1 IS NULL OR workflow_id = ?1) AND (?2 IS NULL OR status = ?2)
-                         AND last_sequence > 0
-                       ORDER BY started_at DESC, run_id DESC LIMIT ?3";
+                         AND last_sequence > 0";
+            let unfinished = " AND status NOT IN
+                ('COMPLETED', 'FAILED', 'CANCELLED', 'TIMED_OUT', 'TERMINATED')";
+            let unfinished = if filter.interrupted { unfinished } else { "" };
+            let sql = format!("{sql}{unfinished} ORDER BY started_at DESC, run_id DESC");
             let workflow = filter.workflow_id.as_ref().map(WorkflowId::as_str);
             let status = filter.status.map(WorkflowStatus::as_str);
-            let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
-            let mut select = connection.prepare_cached(sql).map_err(failed)?;
-            let mut rows = select
-                .query(params![workflow, status, limit])
-                .map_err(failed)?;
+            let mut select = connection.prepare_cached(&sql).map_err(failed)?;
+            let mut rows = select.query(params![workflow, status]).map_err(failed)?;
+            let now = Timestamp::now().as_micros();
             let mut found = Vec::new();
-            while let Some(row) = rows.next().map_err(failed)? {
-                found.push(summary(row, path)?);
+            while found.len() < filter.limit
+                && let Some(row) = rows.next().map_err(failed)?
+            {
+                let mut summary = summary(row, path)?;
+                if !summary.status.is_final() {
+                    let lease = lease::Row {
+                        holder: row.get(6).map_err(failed)?,
+                        process: row.get(7).map_err(failed)?,
+                        until: row.get(8).map_err(failed)?,
+                    };
+                    let held = lease.held(path, &life, now);
+                    summary.holder = held.map(|(holder, _)| holder.to_owned());
+                }
+                // The query has looked at all but the lease.
+                if !filter.interrupted || summary.is_interrupted() {
+                    found.push(summary);
+                }
             }
             Ok(found)
         })

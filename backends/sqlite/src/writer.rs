@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use shipsec_core::{
     RunId,
     event::{EventKind, Record, WorkflowStatus},
-    trace::{AppendError, Appended, StoreError},
+    trace::{AppendError, Appended, Lease, StoreError},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,9 +19,18 @@ use crate::{
 /// Rows that one transaction takes at most, save for a batch that is larger by itself.
 const ROWS: usize = 4096;
 
+/// What the writer does.
+pub(crate) enum Task {
+    Append(Job),
+    /// Something else that writes, between two transactions.
+    Other(Box<dyn FnOnce(&mut Connection) + Send>),
+}
+
 /// One append that waits.
 pub(crate) struct Job {
     pub(crate) run: RunId,
+    /// Whose append it is; none where it comes from outside of an executor.
+    pub(crate) lease: Option<Lease>,
     pub(crate) records: Vec<Record>,
     pub(crate) reply: oneshot::Sender<Result<Appended, AppendError>>,
 }
@@ -34,17 +43,22 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Writes until nobody can append any more.
-    pub(crate) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+    pub(crate) fn run(mut self, mut tasks: mpsc::Receiver<Task>) {
         let mut waiting = Vec::new();
-        while let Some(job) = jobs.blocking_recv() {
-            let mut rows = job.records.len();
-            waiting.push(job);
-            while rows < ROWS {
-                let Ok(job) = jobs.try_recv() else { break };
+        while let Some(task) = tasks.blocking_recv() {
+            let (mut task, mut rows) = (Some(task), 0);
+            while let Some(Task::Append(job)) = task {
                 rows += job.records.len();
                 waiting.push(job);
+                task = (rows < ROWS).then(|| tasks.try_recv().ok()).flatten();
             }
-            self.write(&mut waiting);
+            if !waiting.is_empty() {
+                self.write(&mut waiting);
+            }
+            if let Some(Task::Other(work)) = task {
+                work(&mut self.connection);
+                self.house.grown();
+            }
         }
     }
 
@@ -65,8 +79,15 @@ impl Writer {
         match self.commit(&ready) {
             Ok(appended) => {
                 for ((job, _), appended) in ready.into_iter().zip(appended) {
-                    // Whoever does not wait any more finds the events in the log.
-                    let _ = job.reply.send(Ok(appended));
+                    match (appended, &job.lease) {
+                        // Whoever does not wait any more finds the events in the log.
+                        (Some(appended), _) => drop(job.reply.send(Ok(appended))),
+                        (None, Some(lease)) => {
+                            let error = lease.fenced();
+                            fail(job, error);
+                        }
+                        (None, None) => {}
+                    }
                 }
                 self.house.grown();
             }
@@ -79,7 +100,8 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, ready: &[(Job, Vec<Texts>)]) -> rusqlite::Result<Vec<Appended>> {
+    /// What became of each append; none of one that is fenced off.
+    fn commit(&mut self, ready: &[(Job, Vec<Texts>)]) -> rusqlite::Result<Vec<Option<Appended>>> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -87,7 +109,7 @@ impl Writer {
             .iter()
             .map(|(job, texts)| append(&transaction, job, texts))
             .collect();
-        let appended: Vec<Appended> = match appended {
+        let appended: Vec<_> = match appended {
             Ok(appended) => appended,
             Err(error) => {
                 transaction.rollback()?;
@@ -106,32 +128,50 @@ fn fail(job: Job, error: StoreError) {
     }));
 }
 
-fn append(transaction: &Transaction<'_>, job: &Job, texts: &[Texts]) -> rusqlite::Result<Appended> {
+/// `None` where the lease is not the run's newest.
+fn append(
+    transaction: &Transaction<'_>,
+    job: &Job,
+    texts: &[Texts],
+) -> rusqlite::Result<Option<Appended>> {
+    let sql = "SELECT key, last_sequence, epoch FROM runs WHERE run_id = ?1";
+    let known: Option<(i64, i64, i64)> = transaction
+        .prepare_cached(sql)?
+        .query_row([job.run.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let newest = known.map_or(0, |(_, _, epoch)| unsigned(epoch));
+    if job
+        .lease
+        .as_ref()
+        .is_some_and(|lease| lease.epoch != newest)
+    {
+        return Ok(None);
+    }
     let Some(first) = job.records.first() else {
-        let sql = "SELECT last_sequence FROM runs WHERE run_id = ?1";
-        let last = transaction
-            .prepare_cached(sql)?
-            .query_row([job.run.as_str()], |row| row.get::<_, i64>(0));
-        return Ok(Appended::new(unsigned(last.optional()?.unwrap_or(0)), 0, 0));
+        let last = known.map_or(0, |(_, last, _)| unsigned(last));
+        return Ok(Some(Appended::new(last, 0, 0)));
     };
-    let (key, before): (i64, i64) = {
-        let sql = "SELECT key, last_sequence FROM runs WHERE run_id = ?1";
-        let known = transaction
-            .prepare_cached(sql)?
-            .query_row([job.run.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        match known {
-            Some(known) => known,
-            None => {
-                let sql = "INSERT INTO runs (run_id, status, started_at, updated_at, last_sequence)
-                           VALUES (?1, ?2, ?3, ?3, 0)";
-                let status = WorkflowStatus::Stale.as_str();
-                let at = first.timestamp.as_micros();
-                transaction
-                    .prepare_cached(sql)?
-                    .execute(params![job.run.as_str(), status, at])?;
-                (transaction.last_insert_rowid(), 0)
-            }
+    let (key, before) = match known {
+        // A run that was leased before it had events began with the first of them.
+        Some((key, 0, _)) => {
+            let sql = "UPDATE runs SET started_at = ?2 WHERE key = ?1";
+            transaction
+                .prepare_cached(sql)?
+                .execute(params![key, first.timestamp.as_micros()])?;
+            (key, 0)
+        }
+        Some((key, before, _)) => (key, before),
+        None => {
+            let sql = "INSERT INTO runs (run_id, status, started_at, updated_at, last_sequence)
+                       VALUES (?1, ?2, ?3, ?3, 0)";
+            let status = WorkflowStatus::Stale.as_str();
+            let at = first.timestamp.as_micros();
+            transaction
+                .prepare_cached(sql)?
+                .execute(params![job.run.as_str(), status, at])?;
+            (transaction.last_insert_rowid(), 0)
         }
     };
     let mut insert = transaction.prepare_cached(INSERT)?;
@@ -172,11 +212,11 @@ fn append(transaction: &Transaction<'_>, job: &Job, texts: &[Texts]) -> rusqlite
             .execute(params![key, last, newest, status, workflow])?;
     }
     let stored = usize::try_from(last - before).unwrap_or(0);
-    Ok(Appended::new(
+    Ok(Some(Appended::new(
         unsigned(last),
         stored,
         job.records.len() - stored,
-    ))
+    )))
 }
 
 pub(crate) fn unsigned(number: i64) -> u64 {

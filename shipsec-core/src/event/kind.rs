@@ -96,6 +96,23 @@ impl fmt::Display for WorkflowStatus {
     }
 }
 
+/// Why a run that has not ended is being stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum StopCause {
+    /// Somebody asked for it; clean-up runs.
+    Cancelled,
+    /// The run's own timeout passed; clean-up runs.
+    TimedOut,
+    /// Clean-up took too long, and was cut.
+    CleanUpTooLong,
+    /// Somebody killed it.
+    Terminated,
+    /// The executor found a defect of its own.
+    Defect,
+}
+
 /// What set a run off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -159,6 +176,9 @@ pub struct StatusPayload {
     /// The queue it was put into, where the executor has queues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_queue: Option<String>,
+    /// Why the run, which has not ended, is being stopped from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<StopCause>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -179,6 +199,7 @@ impl StatusPayload {
             trigger: None,
             executor: None,
             task_queue: None,
+            stopping: None,
             failure: None,
             outputs: None,
         }
@@ -354,6 +375,10 @@ pub struct FailedPayload {
     pub error: ErrorPayload,
     /// Whether another attempt follows.
     pub will_retry: bool,
+    /// The attempt did not fail by itself: the process that ran it ended. It is not counted against
+    /// the attempts that the node has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
     /// When it follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,

@@ -17,7 +17,8 @@ pub use envelope::{Event, Level, NodeRef, Record};
 pub use kind::{
     ArtifactPayload, AwaitingInputPayload, CancelledPayload, CompletedPayload, ComponentRef,
     ErrorPayload, EventKind, FailedPayload, Failure, LogPayload, ProgressPayload, ProgressSource,
-    SkippedPayload, StartedPayload, StatusPayload, Stream, Trigger, UnknownPayload, WorkflowStatus,
+    SkippedPayload, StartedPayload, StatusPayload, StopCause, Stream, Trigger, UnknownPayload,
+    WorkflowStatus,
 };
 pub(crate) use output::Given;
 pub use output::{MaskNote, OutputNotes, Outputs, ValueRef};

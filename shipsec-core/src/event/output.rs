@@ -30,7 +30,10 @@ pub struct MaskNote {
     pub pointer: String,
     /// Byte offset in the masked text where the mask begins.
     pub offset: usize,
-    /// How the secret was written there: `plain`, `base64`, `base64url`, `hex`, `url`, `json`.
+    /// How the secret was written there: `plain`; `base64` or `base64url`, with `+1` or `+2` where
+    /// it began at the second or third byte of a group; `hex` or `HEX`; `url`, `url-lower` (lower-case
+    /// escapes), `url-unreserved` (as RFC 3986 asks), `form`; `json` or `json-slash` (`/` escaped);
+    /// `number` where the value was a number; `key` where it stood in the name of a field.
     pub encoding: String,
     /// The name by which the secret source knows it.
     pub secret: Option<SecretName>,

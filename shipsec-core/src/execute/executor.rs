@@ -7,10 +7,10 @@ use serde_json::{Map, Value as Json};
 use tokio::sync::watch;
 
 use crate::{
-    NodeId, RunId,
+    NodeId, PortId, RunId,
     event::{ErrorPayload, Failure, Outputs, Trigger, WorkflowStatus},
-    trace::StoreError,
-    workflow::Plan,
+    trace::{LeaseError, StoreError},
+    workflow::{Diagnostics, Plan},
 };
 
 /// Runs plans.
@@ -24,6 +24,11 @@ use crate::{
 /// - **Cancel**: running nodes are asked to stop and have a grace time; clean-up behind `finally`
 ///   edges of nodes that had started runs, with a deadline of its own.
 /// - **Terminate**: everything is dropped at once; nothing else starts.
+/// - **Resume**: `resume` goes on with a run whose executor died: nodes with a recorded outcome do
+///   not run again, the others do, and the log continues in the same sequence. An attempt that was
+///   cut short ends as `NODE_FAILED` with `interrupted`; it does not count against the retries.
+/// - **Alone**: a run has at most one executor at a time, by the store's lease. One that lost its
+///   lease stops at once and records nothing more.
 /// - **End**: the log ends with one `WORKFLOW_STATUS` with a final status, and the outcome is
 ///   given only once that is stored.
 #[async_trait]
@@ -34,6 +39,13 @@ pub trait Executor: fmt::Debug + Send + Sync {
     ///
     /// [`StartError`]; nothing is recorded then.
     async fn start(&self, request: RunRequest) -> Result<RunHandle, StartError>;
+
+    /// Goes on with a run whose executor died, or gave up because the store was away.
+    ///
+    /// # Errors
+    ///
+    /// [`ResumeError`]; nothing is recorded then.
+    async fn resume(&self, run: &RunId) -> Result<RunHandle, ResumeError>;
 
     /// Asks a run to stop, with clean-up. Returns at once; asking again changes nothing.
     ///
@@ -128,6 +140,68 @@ fn list(fields: &BTreeMap<String, Vec<String>>) -> String {
         .flat_map(|(key, all)| all.iter().map(move |m| format!("{key}: {m}")))
         .collect();
     lines.join("; ")
+}
+
+/// A run that cannot be resumed. Its log is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResumeError {
+    /// The store has no log of it.
+    #[error("run {0} is not known to the trace store")]
+    UnknownRun(RunId),
+    /// There is nothing left to do.
+    #[error("run {run} has ended already: {status}")]
+    Ended {
+        /// The run.
+        run: RunId,
+        /// How.
+        status: WorkflowStatus,
+    },
+    /// Another executor runs it now.
+    #[error(transparent)]
+    Held(LeaseError),
+    /// The executor has no registry to bind the components of the definition with.
+    #[error("run {0} cannot be resumed: give the executor a registry, with its builder")]
+    NoRegistry(RunId),
+    /// The definition in the log does not fit the registry, for example because a component is
+    /// there in other versions only.
+    #[error("run {run} cannot be resumed with these components: {problems}")]
+    Definition {
+        /// The run.
+        run: RunId,
+        /// Every problem.
+        problems: Diagnostics,
+    },
+    /// An output that is still to be read cannot be had.
+    #[error("output {port} of node {node} cannot be restored: {problem}")]
+    Output {
+        /// The node that has ended.
+        node: NodeId,
+        /// Its output port.
+        port: PortId,
+        /// Why.
+        problem: String,
+    },
+    /// The log does not say what a log says.
+    #[error("the log of run {run} cannot be followed: {problem}")]
+    Log {
+        /// The run.
+        run: RunId,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The store cannot be asked.
+    #[error("the trace store cannot be used: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl From<LeaseError> for ResumeError {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::Store(error) => Self::Store(error),
+            held => Self::Held(held),
+        }
+    }
 }
 
 /// A request that an executor cannot follow.

@@ -3,11 +3,12 @@
 mod executor;
 mod local;
 mod node;
+mod recovery;
 mod retry;
 mod spill;
 
 pub use executor::{
-    Executor, ExecutorError, RunControl, RunHandle, RunOutcome, RunRequest, StartError,
+    Executor, ExecutorError, ResumeError, RunControl, RunHandle, RunOutcome, RunRequest, StartError,
 };
 pub use local::{LocalExecutor, LocalExecutorBuilder};
 pub use retry::{KindSettings, RetryPolicy, RetrySettings};

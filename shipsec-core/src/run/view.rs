@@ -388,6 +388,16 @@ impl RunView {
         bytes
     }
 
+    /// The place of a node, as [`node_at`](Self::node_at) takes it.
+    pub(crate) fn place_of(&self, id: &NodeId) -> Option<usize> {
+        self.find(id.as_str())
+    }
+
+    /// The node at a place: the planned ones in the order of the definition's actions, then others.
+    pub(crate) fn node_at(&self, place: usize) -> Option<&NodeView> {
+        self.nodes.get(place)
+    }
+
     /// A node.
     pub fn node(&self, id: &str) -> Option<&NodeView> {
         self.nodes.get(self.find(id)?)

@@ -19,6 +19,12 @@ use crate::{PortId, SecretName, event::MaskNote};
 /// What stands where a secret stood.
 pub(crate) const MASK: &str = "***";
 
+/// The encodings of a secret as it is, of one that came as a number, and of one in the name of a
+/// field.
+const PLAIN: &str = "plain";
+const NUMBER: &str = "number";
+const KEY: &str = "key";
+
 /// Secrets shorter than this are masked as they are, not in their encodings, which would be too
 /// short to mean anything.
 const LEAST_ENCODED: usize = 4;
@@ -87,7 +93,7 @@ impl Masker {
             return false;
         };
         let mut masked = false;
-        state.tree(tree, &mut String::new(), &mut |_, _, _| masked = true);
+        state.tree(tree, &mut String::new(), &mut |_, _, _, _| masked = true);
         masked
     }
 
@@ -97,16 +103,20 @@ impl Masker {
             return Vec::new();
         };
         let mut notes = Vec::new();
-        state.tree(tree, &mut String::new(), &mut |pointer, offset, pattern| {
-            let (_, encoding, secret) = &state.patterns[pattern];
-            notes.push(MaskNote {
-                port: port.clone(),
-                pointer: pointer.to_owned(),
-                offset,
-                encoding: (*encoding).to_owned(),
-                secret: state.secrets[*secret].0.clone(),
-            });
-        });
+        state.tree(
+            tree,
+            &mut String::new(),
+            &mut |pointer, offset, pattern, place| {
+                let (_, encoding, secret) = &state.patterns[pattern];
+                notes.push(MaskNote {
+                    port: port.clone(),
+                    pointer: pointer.to_owned(),
+                    offset,
+                    encoding: place.unwrap_or(encoding).to_owned(),
+                    secret: state.secrets[*secret].0.clone(),
+                });
+            },
+        );
         notes
     }
 
@@ -123,45 +133,11 @@ impl State {
     fn new(secrets: Vec<(Option<SecretName>, String)>) -> Self {
         let mut patterns: Vec<(Vec<u8>, &'static str, usize)> = Vec::new();
         for (index, (_, value)) in secrets.iter().enumerate() {
-            let mut add = |text: &[u8], encoding| {
-                if !text.is_empty() && !patterns.iter().any(|(known, ..)| known == text) {
-                    patterns.push((text.to_vec(), encoding, index));
+            for (text, encoding) in encodings(value) {
+                if !text.is_empty() && !patterns.iter().any(|(known, ..)| *known == text) {
+                    patterns.push((text, encoding, index));
                 }
-            };
-            add(value.as_bytes(), "plain");
-            if value.len() < LEAST_ENCODED {
-                continue;
             }
-            for shift in 0..3 {
-                add(
-                    &base64_inside(&general_purpose::STANDARD_NO_PAD, value, shift),
-                    "base64",
-                );
-                add(
-                    &base64_inside(&general_purpose::URL_SAFE_NO_PAD, value, shift),
-                    "base64url",
-                );
-            }
-            add(hex::encode(value).as_bytes(), "hex");
-            add(hex::encode_upper(value).as_bytes(), "hex");
-            let url = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
-            add(url.as_bytes(), "url");
-            add(lower_escapes(&url).as_bytes(), "url");
-            // What a URL library leaves alone: RFC 3986's unreserved characters, and a form's "+".
-            const UNRESERVED: &percent_encoding::AsciiSet = &NON_ALPHANUMERIC
-                .remove(b'-')
-                .remove(b'.')
-                .remove(b'_')
-                .remove(b'~');
-            let gentle = utf8_percent_encode(value, UNRESERVED).to_string();
-            add(gentle.as_bytes(), "url");
-            add(gentle.replace("%20", "+").as_bytes(), "url");
-            let escaped = Json::String(value.clone()).to_string();
-            add(&escaped.as_bytes()[1..escaped.len() - 1], "json");
-            add(
-                escaped[1..escaped.len() - 1].replace('/', "\\/").as_bytes(),
-                "json",
-            );
         }
         let longest = patterns
             .iter()
@@ -196,17 +172,18 @@ impl State {
         Some(out)
     }
 
-    /// `note` is told the pointer, the offset in the masked text and the pattern.
+    /// `note` is told the pointer, the offset in the masked text, the pattern, and what it was
+    /// where it was not in a text.
     fn tree(
         &self,
         tree: &mut Json,
         pointer: &mut String,
-        note: &mut dyn FnMut(&str, usize, usize),
+        note: &mut dyn FnMut(&str, usize, usize, Option<&'static str>),
     ) {
         match tree {
             Json::String(text) => {
                 if let Some(masked) =
-                    self.text(text, |offset, pattern| note(pointer, offset, pattern))
+                    self.text(text, |offset, pattern| note(pointer, offset, pattern, None))
                 {
                     *text = masked;
                 }
@@ -225,7 +202,9 @@ impl State {
                     .filter_map(|key| Some((key.clone(), self.text(key, |_, _| {})?)))
                     .collect();
                 for (key, masked) in secret_keys {
-                    self.text(&key, |offset, pattern| note(pointer, offset, pattern));
+                    self.text(&key, |offset, pattern| {
+                        note(pointer, offset, pattern, Some(KEY))
+                    });
                     if let Some(value) = fields.remove(&key) {
                         fields.insert(masked, value);
                     }
@@ -242,13 +221,107 @@ impl State {
                 // A secret of digits may come back as a number.
                 let text = number.to_string();
                 if self.secrets.iter().any(|(_, value)| *value == text) {
-                    self.text(&text, |offset, pattern| note(pointer, offset, pattern));
+                    self.text(&text, |offset, pattern| {
+                        note(pointer, offset, pattern, Some(NUMBER));
+                    });
                     *tree = Json::String(MASK.to_owned());
                 }
             }
             Json::Null | Json::Bool(_) => {}
         }
     }
+}
+
+/// What a value looks like in each encoding, with the encoding's name in [`MaskNote::encoding`].
+fn encodings(value: &str) -> Vec<(Vec<u8>, &'static str)> {
+    let mut all = vec![(value.as_bytes().to_vec(), PLAIN)];
+    if value.len() < LEAST_ENCODED {
+        return all;
+    }
+    let mut add = |text: &[u8], encoding| all.push((text.to_vec(), encoding));
+    const SHIFTS: [(&str, &str); 3] = [
+        ("base64", "base64url"),
+        ("base64+1", "base64url+1"),
+        ("base64+2", "base64url+2"),
+    ];
+    for (shift, (standard, url_safe)) in SHIFTS.into_iter().enumerate() {
+        let inside = base64_inside(&general_purpose::STANDARD_NO_PAD, value, shift);
+        add(&inside, standard);
+        let inside = base64_inside(&general_purpose::URL_SAFE_NO_PAD, value, shift);
+        add(&inside, url_safe);
+    }
+    add(hex::encode(value).as_bytes(), "hex");
+    add(hex::encode_upper(value).as_bytes(), "HEX");
+    let url = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
+    add(url.as_bytes(), "url");
+    add(lower_escapes(&url).as_bytes(), "url-lower");
+    // What a URL library leaves alone: RFC 3986's unreserved characters, and a form's "+".
+    const UNRESERVED: &percent_encoding::AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    let gentle = utf8_percent_encode(value, UNRESERVED).to_string();
+    add(gentle.as_bytes(), "url-unreserved");
+    add(gentle.replace("%20", "+").as_bytes(), "form");
+    let escaped = Json::String(value.to_owned()).to_string();
+    let inside = &escaped[1..escaped.len() - 1];
+    add(inside.as_bytes(), "json");
+    add(inside.replace('/', "\\/").as_bytes(), "json-slash");
+    all
+}
+
+/// Puts secrets back to where notes of [`Masker::output`] say that they stood, in the value of one
+/// port.
+///
+/// # Errors
+///
+/// A sentence about the first note that cannot be followed.
+pub(crate) fn unmask(
+    tree: &mut Json,
+    notes: &[&MaskNote],
+    secret: impl Fn(&SecretName) -> Option<String>,
+) -> Result<(), String> {
+    // From the end of a text to its beginning: what comes before a place keeps its offset.
+    let mut notes = notes.to_vec();
+    notes.sort_by(|a, b| (&a.pointer, b.offset).cmp(&(&b.pointer, a.offset)));
+    for note in notes {
+        let at = &note.pointer;
+        let name = note.secret.as_ref().ok_or_else(|| {
+            format!("the secret that stood at {at:?} has no name in a secret source")
+        })?;
+        let value = secret(name).ok_or_else(|| format!("secret {name} was not resolved"))?;
+        let place = tree
+            .pointer_mut(at)
+            .ok_or_else(|| format!("there is nothing at {at:?}, where secret {name} stood"))?;
+        if note.encoding == NUMBER {
+            let number = value.parse().map_err(|_| {
+                format!("secret {name} stood at {at:?} as a number, and is none any more")
+            })?;
+            *place = Json::Number(number);
+            continue;
+        }
+        let text = encodings(&value)
+            .into_iter()
+            .find(|(_, encoding)| *encoding == note.encoding)
+            .and_then(|(text, _)| String::from_utf8(text).ok())
+            .ok_or_else(|| {
+                let encoding = &note.encoding;
+                format!("secret {name} stood at {at:?} as {encoding}, which cannot be restored")
+            })?;
+        let end = note.offset + MASK.len();
+        match place {
+            Json::String(masked) if masked.get(note.offset..end) == Some(MASK) => {
+                masked.replace_range(note.offset..end, &text);
+            }
+            _ => {
+                return Err(format!(
+                    "no mask stands at {at:?}, where secret {name} stood"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What of a value's base64 is the same whatever stands around it: three shifts of the value

@@ -1,8 +1,11 @@
 //! Logs in memory: for tests, and for hosts that keep nothing.
 
-use std::sync::{
-    Arc, Mutex, PoisonError, RwLock,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -10,7 +13,8 @@ use hashbrown::HashMap as FastMap;
 use tokio::sync::Notify;
 
 use super::{
-    AppendError, Appended, Capabilities, RunFilter, RunSummary, StoreError, TraceStore, WriteNow,
+    AppendError, Appended, Capabilities, Lease, LeaseError, LeaseState, RunFilter, RunSummary,
+    StoreError, TraceStore, WriteNow,
 };
 use crate::{
     NodeId, RunId,
@@ -77,6 +81,7 @@ struct Log {
     plan: Option<Arc<Plan>>,
     /// As the last `WORKFLOW_STATUS` says.
     status: Option<WorkflowStatus>,
+    lease: LeaseState,
 }
 
 /// Entries in the first chunk of a log, which a short log does not outgrow. Each further one holds
@@ -351,9 +356,16 @@ impl Run {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn append(&self, records: &mut Vec<Record>) -> Appended {
+    fn append(
+        &self,
+        lease: Option<&Lease>,
+        records: &mut Vec<Record>,
+    ) -> Result<Appended, StoreError> {
         let mut guard = self.log();
         let log = &mut *guard;
+        if let Some(lease) = lease {
+            log.lease.check(lease)?;
+        }
         let (offered, before) = (records.len(), log.last);
         for record in records.drain(..) {
             if log.producers.insert(&record, log.plan.as_deref()) {
@@ -362,12 +374,18 @@ impl Run {
         }
         let last = log.last;
         drop(guard);
-        self.appended(offered, before, last)
+        Ok(self.appended(offered, before, last))
     }
 
-    fn append_attempts(&self, plan: &Arc<Plan>, attempts: &mut Vec<AttemptRecord>) -> Appended {
+    fn append_attempts(
+        &self,
+        lease: &Lease,
+        plan: &Arc<Plan>,
+        attempts: &mut Vec<AttemptRecord>,
+    ) -> Result<Appended, StoreError> {
         let mut guard = self.log();
         let log = &mut *guard;
+        log.lease.check(lease)?;
         let (offered, before) = (attempts.len() * 2, log.last);
         let known = log
             .plan
@@ -387,7 +405,7 @@ impl Run {
         }
         let last = log.last;
         drop(guard);
-        self.appended(offered, before, last)
+        Ok(self.appended(offered, before, last))
     }
 
     fn appended(&self, offered: usize, before: u64, last: u64) -> Appended {
@@ -423,19 +441,27 @@ impl Run {
         if let Some(status) = log.status {
             summary.status = status;
         }
+        summary.holder = log.lease.holder().map(|holder| holder.to_string());
         Some(summary)
     }
 }
 
-struct Writer(Arc<Run>);
+struct Writer {
+    run: Arc<Run>,
+    lease: Lease,
+}
 
 impl WriteNow for Writer {
-    fn append_now(&self, records: &mut Vec<Record>) -> Appended {
-        self.0.append(records)
+    fn append_now(&self, records: &mut Vec<Record>) -> Result<Appended, StoreError> {
+        self.run.append(Some(&self.lease), records)
     }
 
-    fn append_attempts(&self, plan: &Arc<Plan>, attempts: &mut Vec<AttemptRecord>) -> Appended {
-        self.0.append_attempts(plan, attempts)
+    fn append_attempts(
+        &self,
+        plan: &Arc<Plan>,
+        attempts: &mut Vec<AttemptRecord>,
+    ) -> Result<Appended, StoreError> {
+        self.run.append_attempts(&self.lease, plan, attempts)
     }
 }
 
@@ -447,11 +473,43 @@ impl TraceStore for MemoryStore {
 
     async fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, AppendError> {
         let mut records = records;
-        Ok(self.run_or_new(run).append(&mut records))
+        self.run_or_new(run)
+            .append(None, &mut records)
+            .map_err(|error| AppendError { error, records })
     }
 
-    fn writer_now(&self, run: &RunId) -> Option<Box<dyn WriteNow>> {
-        Some(Box::new(Writer(self.run_or_new(run))))
+    async fn append_as(
+        &self,
+        lease: &Lease,
+        records: Vec<Record>,
+    ) -> Result<Appended, AppendError> {
+        let mut records = records;
+        self.run_or_new(&lease.run_id)
+            .append(Some(lease), &mut records)
+            .map_err(|error| AppendError { error, records })
+    }
+
+    fn writer_now(&self, lease: &Lease) -> Option<Box<dyn WriteNow>> {
+        Some(Box::new(Writer {
+            run: self.run_or_new(&lease.run_id),
+            lease: lease.clone(),
+        }))
+    }
+
+    async fn acquire(&self, run: &RunId, holder: &str, ttl: Duration) -> Result<Lease, LeaseError> {
+        let kept = self.run_or_new(run);
+        let mut log = kept.log();
+        let last = log.last;
+        log.lease.acquire(run, holder, ttl, last)
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError> {
+        self.run_or_new(&lease.run_id).log().lease.renew(lease, ttl)
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.run_or_new(&lease.run_id).log().lease.release(lease);
+        Ok(())
     }
 
     async fn read(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
@@ -487,8 +545,7 @@ impl TraceStore for MemoryStore {
         let mut found: Vec<_> = runs
             .iter()
             .filter_map(|run| run.summary())
-            .filter(|run| filter.status.is_none_or(|status| run.status == status))
-            .filter(|run| filter.workflow_id.is_none() || run.workflow_id == filter.workflow_id)
+            .filter(|run| filter.fits(run))
             .collect();
         found.sort_by(|a, b| (b.started_at, &b.run_id).cmp(&(a.started_at, &a.run_id)));
         found.truncate(filter.limit);

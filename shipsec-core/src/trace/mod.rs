@@ -1,5 +1,6 @@
 //! The log: the store it is kept in, and following it while it grows.
 
+mod lease;
 mod mask;
 mod memory;
 mod recorder;
@@ -7,7 +8,8 @@ mod replay;
 mod store;
 mod tail;
 
-pub(crate) use mask::{Masker, StreamMask};
+pub use lease::{Lease, LeaseError, LeaseState};
+pub(crate) use mask::{Masker, StreamMask, unmask};
 pub use memory::MemoryStore;
 pub(crate) use recorder::Recorder;
 pub use replay::Replay;

@@ -1,11 +1,12 @@
 //! The contract of a trace store.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{Lease, LeaseError};
 use crate::{
     RunId, WorkflowId,
     event::{AttemptRecord, Event, Record, Timestamp, WorkflowStatus},
@@ -36,24 +37,65 @@ use crate::{
 ///   cancel-safe.
 /// - **Unknown**: types and fields that this version does not know are given back as they came.
 /// - **Isolation**: runs do not see each other's events.
+/// - **Lease**: at most one holder has the lease of a run at any time. It is free when nobody took
+///   it, when its holder released it, when its time is over, and when the store can tell that the
+///   holder's process is gone. Each lease has a higher epoch than the one before.
+/// - **Fence**: what is appended under any lease but the run's newest is refused with
+///   [`StoreErrorKind::Fenced`], and nothing of it is stored.
+/// - **Listed**: `runs` tells who holds the lease of each run now; with
+///   [`RunFilter::interrupted`] it lists the runs that have not ended and that nobody holds.
 #[async_trait]
 pub trait TraceStore: fmt::Debug + Send + Sync + 'static {
     /// What this store does beyond the contract.
     fn capabilities(&self) -> Capabilities;
 
-    /// Appends records to the log of a run.
+    /// Appends records to the log of a run from outside of its executor: an answer that a run
+    /// waits for, a log that was exported elsewhere.
     ///
     /// # Errors
     ///
     /// [`AppendError`], with the records.
     async fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, AppendError>;
 
+    /// Appends records to the log of a run as its executor.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`], with the records; its kind is [`StoreErrorKind::Fenced`] when another
+    /// executor has taken the run over.
+    async fn append_as(&self, lease: &Lease, records: Vec<Record>)
+    -> Result<Appended, AppendError>;
+
     /// A writer that appends to one run without waiting, for a store that never has to wait;
-    /// `None` otherwise, and the caller goes on with [`append`](Self::append).
-    fn writer_now(&self, run: &RunId) -> Option<Box<dyn WriteNow>> {
-        let _ = run;
+    /// `None` otherwise, and the caller goes on with [`append_as`](Self::append_as).
+    fn writer_now(&self, lease: &Lease) -> Option<Box<dyn WriteNow>> {
+        let _ = lease;
         None
     }
+
+    /// Takes the lease of a run, for `ttl` unless it is renewed. The run need not have events yet.
+    /// `holder` names whoever takes it, for people and for telling one from another; whoever holds
+    /// the lease already gets a new one.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseError`] when another holder has it, or the store cannot be used.
+    async fn acquire(&self, run: &RunId, holder: &str, ttl: Duration) -> Result<Lease, LeaseError>;
+
+    /// Lets a lease last `ttl` from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], of kind [`StoreErrorKind::Fenced`] when the lease is not the run's newest or
+    /// was released.
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError>;
+
+    /// Ends a lease; one that is not the run's newest has ended already.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store cannot be used; the lease ends with its time then.
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError>;
 
     /// The events of a run after sequence number `after`, at most `limit`.
     ///
@@ -77,14 +119,27 @@ pub trait TraceStore: fmt::Debug + Send + Sync + 'static {
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, StoreError>;
 }
 
-/// Appends to one run without waiting. The clauses of [`TraceStore::append`] hold.
+/// Appends to one run without waiting. The clauses of [`TraceStore::append_as`] hold.
 pub trait WriteNow: Send + Sync {
     /// Takes the records out of the vector and appends them.
-    fn append_now(&self, records: &mut Vec<Record>) -> Appended;
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Fenced`] when another executor has taken the run over; nothing is stored
+    /// then.
+    fn append_now(&self, records: &mut Vec<Record>) -> Result<Appended, StoreError>;
 
     /// Takes attempts out of the vector and appends both records of each. A store that keeps
     /// [`AttemptRecord`]s as they are saves room and time.
-    fn append_attempts(&self, plan: &Arc<Plan>, attempts: &mut Vec<AttemptRecord>) -> Appended {
+    ///
+    /// # Errors
+    ///
+    /// As [`append_now`](Self::append_now).
+    fn append_attempts(
+        &self,
+        plan: &Arc<Plan>,
+        attempts: &mut Vec<AttemptRecord>,
+    ) -> Result<Appended, StoreError> {
         let both =
             |attempt: AttemptRecord| [attempt.started_record(plan), attempt.completed_record(plan)];
         let mut records = attempts.drain(..).flat_map(both).collect();
@@ -212,6 +267,8 @@ pub struct RunFilter {
     pub workflow_id: Option<WorkflowId>,
     /// Only those with this status.
     pub status: Option<WorkflowStatus>,
+    /// Only those that have not ended and that no executor runs: their process died.
+    pub interrupted: bool,
     /// At most this many.
     pub limit: usize,
 }
@@ -221,6 +278,7 @@ impl Default for RunFilter {
         Self {
             workflow_id: None,
             status: None,
+            interrupted: false,
             limit: 100,
         }
     }
@@ -249,6 +307,22 @@ impl RunFilter {
     }
 }
 
+impl RunFilter {
+    /// Only runs that have not ended and that no executor runs.
+    #[must_use]
+    pub fn interrupted(mut self) -> Self {
+        self.interrupted = true;
+        self
+    }
+
+    /// Whether a run fits, for a store that asks itself of each. The limit is not looked at.
+    pub fn fits(&self, run: &RunSummary) -> bool {
+        self.status.is_none_or(|status| run.status == status)
+            && (self.workflow_id.is_none() || run.workflow_id == self.workflow_id)
+            && (!self.interrupted || run.is_interrupted())
+    }
+}
+
 /// One line of a list of runs: what the `WORKFLOW_STATUS` events of its log say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -267,6 +341,9 @@ pub struct RunSummary {
     pub updated_at: Timestamp,
     /// Sequence number of the last event.
     pub last_sequence: u64,
+    /// The executor that runs it now. None where the run has ended, or its executor has died.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
 }
 
 impl RunSummary {
@@ -279,6 +356,12 @@ impl RunSummary {
             started_at: at,
             updated_at: at,
             last_sequence: 1,
+            holder: None,
         }
+    }
+
+    /// Whether the run has not ended, and no executor runs it.
+    pub fn is_interrupted(&self) -> bool {
+        !self.status.is_final() && self.holder.is_none()
     }
 }

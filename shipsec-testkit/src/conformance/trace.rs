@@ -18,7 +18,7 @@ use shipsec_core::{
     event::{
         Event, EventKind, NodeRef, Record, StatusPayload, Timestamp, UnknownPayload, WorkflowStatus,
     },
-    trace::{RunFilter, TraceStore, TraceStoreExt},
+    trace::{LeaseError, RunFilter, StoreErrorKind, TraceStore, TraceStoreExt},
 };
 
 type Store = Arc<dyn TraceStore>;
@@ -425,6 +425,156 @@ pub async fn runs_are_listed_newest_first(store: Store) {
     assert_eq!(failed.workflow_id.as_ref().expect("workflow"), &"suite");
 }
 
+/// One holder at a time; each lease has a higher epoch than the one before.
+pub async fn a_lease_has_one_holder(store: Store) {
+    let (id, hour) = (run("r"), Duration::from_secs(3600));
+    let first = store.acquire(&id, "one", hour).await.expect("acquire");
+    assert_eq!((first.epoch, first.last_sequence), (1, 0));
+    match store.acquire(&id, "two", hour).await {
+        Err(LeaseError::Held { holder, .. }) => assert_eq!(&*holder, "one"),
+        other => panic!("two hold the lease of one run: {other:?}"),
+    }
+    store
+        .acquire(&run("other"), "two", hour)
+        .await
+        .expect("another run");
+    store.renew(&first, hour).await.expect("renew");
+    store
+        .append_as(&first, vec![line("n", 1)])
+        .await
+        .expect("append");
+    store.release(&first).await.expect("release");
+    let second = store.acquire(&id, "two", hour).await.expect("acquire");
+    assert!(second.epoch > first.epoch);
+    assert_eq!(second.last_sequence, 1);
+    // Whoever holds it already gets a new one.
+    let third = store.acquire(&id, "two", hour).await.expect("acquire");
+    assert!(third.epoch > second.epoch);
+    let many: Vec<_> = (0..16)
+        .map(|task| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let holder = format!("task {task}");
+                store.acquire(&run("many"), &holder, hour).await.is_ok()
+            })
+        })
+        .collect();
+    let mut winners = 0;
+    for task in many {
+        winners += u32::from(task.await.expect("a task of the suite"));
+    }
+    assert_eq!(winners, 1, "of 16 that asked at once");
+}
+
+/// A lease whose time is over is free. Its holder may go on only until somebody else takes it.
+pub async fn an_expired_lease_is_free(store: Store) {
+    let (id, hour) = (run("r"), Duration::from_secs(3600));
+    let first = store
+        .acquire(&id, "one", Duration::ZERO)
+        .await
+        .expect("acquire");
+    store
+        .append_as(&first, vec![line("n", 1)])
+        .await
+        .expect("nobody else has it");
+    let second = store
+        .acquire(&id, "two", hour)
+        .await
+        .expect("it has expired");
+    assert_eq!(second.last_sequence, 1);
+    let error = store
+        .renew(&first, hour)
+        .await
+        .expect_err("it is another's now");
+    assert_eq!(error.kind(), StoreErrorKind::Fenced);
+    // Releasing what one no longer has takes it from nobody.
+    store.release(&first).await.expect("release");
+    assert!(store.acquire(&id, "three", hour).await.is_err());
+}
+
+/// What comes under an old lease is refused, and given back; what comes from outside is not.
+pub async fn a_zombie_writes_nothing(store: Store) {
+    let (id, hour) = (run("r"), Duration::from_secs(3600));
+    let first = store
+        .acquire(&id, "one", Duration::ZERO)
+        .await
+        .expect("acquire");
+    let second = store.acquire(&id, "two", hour).await.expect("acquire");
+    let refused = store
+        .append_as(&first, vec![line("n", 1), line("n", 2)])
+        .await;
+    let refused = refused.expect_err("a zombie wrote");
+    assert_eq!(refused.error.kind(), StoreErrorKind::Fenced);
+    assert_eq!(refused.records, [line("n", 1), line("n", 2)]);
+    if let Some(writer) = store.writer_now(&first) {
+        let error = writer
+            .append_now(&mut vec![line("n", 3)])
+            .expect_err("a zombie wrote");
+        assert_eq!(error.kind(), StoreErrorKind::Fenced);
+    }
+    assert!(all(&store, "r").await.is_empty());
+    store
+        .append(&id, vec![line("outside", 1)])
+        .await
+        .expect("append");
+    store
+        .append_as(&second, vec![line("n", 1)])
+        .await
+        .expect("append");
+    assert_dense(&all(&store, "r").await);
+}
+
+/// Runs that have not ended and that nobody holds are interrupted.
+pub async fn interrupted_runs_are_listed(store: Store) {
+    let hour = Duration::from_secs(3600);
+    for id in ["ended", "held", "left", "expired"] {
+        let ttl = if id == "expired" {
+            Duration::ZERO
+        } else {
+            hour
+        };
+        let lease = store.acquire(&run(id), "one", ttl).await.expect("acquire");
+        let mut records = vec![status(1, WorkflowStatus::Running)];
+        if id == "ended" {
+            records.push(status(2, WorkflowStatus::Completed));
+        }
+        store.append_as(&lease, records).await.expect("append");
+        if id == "ended" || id == "left" {
+            store.release(&lease).await.expect("release");
+        }
+    }
+    let ids = async |filter: RunFilter| -> Vec<String> {
+        let runs = store.runs(&filter).await.expect("runs");
+        let mut ids: Vec<_> = runs.iter().map(|run| run.run_id.to_string()).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(
+        ids(RunFilter::default().interrupted()).await,
+        ["expired", "left"]
+    );
+    assert_eq!(
+        ids(RunFilter::default().interrupted().with_limit(1))
+            .await
+            .len(),
+        1
+    );
+    let all = store.runs(&RunFilter::default()).await.expect("runs");
+    let held = all
+        .iter()
+        .filter(|run| run.holder.as_deref() == Some("one"));
+    assert!(held.map(|run| run.run_id.as_str()).eq(["held"]));
+    // A run that was only leased has no log yet.
+    store
+        .acquire(&run("empty"), "one", hour)
+        .await
+        .expect("acquire");
+    assert_eq!(
+        store.runs(&RunFilter::default()).await.expect("runs").len(),
+        4
+    );
+}
+
 /// Makes a test of each case. The argument is an async closure that gives a fresh store.
 #[macro_export]
 macro_rules! trace_store_conformance {
@@ -434,7 +584,9 @@ macro_rules! trace_store_conformance {
             a_hint_is_only_a_hint, an_empty_append_stores_nothing, reading_goes_on_after_a_number,
             runs_are_apart, events_come_back_as_they_were, waiting_ends_when_there_is_more,
             subscribers_get_every_event_once, a_slow_subscriber_slows_nobody,
-            a_dropped_append_is_all_or_nothing, runs_are_listed_newest_first
+            a_dropped_append_is_all_or_nothing, runs_are_listed_newest_first,
+            a_lease_has_one_holder, an_expired_lease_is_free, a_zombie_writes_nothing,
+            interrupted_runs_are_listed
         }
     };
     (@cases $factory:expr, $($case:ident),+) => {

@@ -8,20 +8,24 @@ use std::{
 };
 
 use async_trait::async_trait;
+use serde_json::{Map, Value as Json};
 
 use super::{
     driver::{Driver, drive, watch},
     shared::{Control, Settings, Shared},
+    store::keep_lease,
 };
 use crate::{
-    RunId,
+    Registry, RunId,
     context::{Clock, NoSecrets, RunScope, SecretSource},
-    event::{
-        DefinitionSource, EventKind, HashSource, Record, StatusPayload, Timestamp, WorkflowStatus,
+    event::{DefinitionSource, HashSource, StatusPayload, Timestamp, WorkflowStatus},
+    execute::{
+        Executor, ExecutorError, ResumeError, RunControl, RunHandle, RunRequest, StartError,
+        recovery::Recovery,
     },
-    execute::{Executor, ExecutorError, RunControl, RunHandle, RunRequest, StartError},
     storage::ArtifactStore,
-    trace::{Masker, Recorder, TraceStore},
+    trace::{Lease, LeaseError, Masker, Recorder, RunFilter, StoreError, TraceStore},
+    workflow::Plan,
 };
 
 /// Runs plans inside the host's process, on the tokio runtime that `start` is called on.
@@ -49,6 +53,9 @@ struct Inner {
     temp_root: Option<PathBuf>,
     settings: Settings,
     clock: Option<Timestamp>,
+    registry: Option<Arc<Registry>>,
+    /// Names this executor to others on the same store.
+    holder: String,
     runs: Mutex<HashMap<RunId, (Weak<Shared>, RunHandle)>>,
 }
 
@@ -94,6 +101,21 @@ impl LocalExecutorBuilder {
         self
     }
 
+    /// How long the lease of a run lasts that is not renewed: as long another executor has to wait
+    /// before it may take over a run whose executor hangs. It is renewed three times as often.
+    /// Default: 30 s. A store may know sooner that an executor's process is gone.
+    pub fn lease(mut self, ttl: Duration) -> Self {
+        self.0.settings.lease = ttl;
+        self
+    }
+
+    /// The components that runs are [resumed](Executor::resume) with. Default: none, and then no
+    /// run can be resumed that this process did not start.
+    pub fn registry(mut self, registry: Arc<Registry>) -> Self {
+        self.0.registry = Some(registry);
+        self
+    }
+
     /// Lets every run begin at this time, whatever the system's clock says: with a paused tokio
     /// clock its log is then the same each time.
     pub fn clock(mut self, start: Timestamp) -> Self {
@@ -119,8 +141,11 @@ impl LocalExecutor {
                 grace: Duration::from_secs(10),
                 clean_up: Duration::from_secs(60),
                 patience: Duration::from_secs(60),
+                lease: Duration::from_secs(30),
             },
             clock: None,
+            registry: None,
+            holder: format!("process {} ({})", std::process::id(), RunId::generate()),
             runs: Mutex::default(),
         })
     }
@@ -135,6 +160,26 @@ impl LocalExecutor {
         &self.0.artifacts
     }
 
+    /// Goes on with every run of the store that has not ended and that nobody runs: those of
+    /// processes that died. At most `most` of them, the newest first; each with its handle, or why
+    /// it cannot be resumed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the runs cannot be listed.
+    pub async fn resume_interrupted(
+        &self,
+        most: usize,
+    ) -> Result<Vec<(RunId, Result<RunHandle, ResumeError>)>, StoreError> {
+        let filter = RunFilter::default().interrupted().with_limit(most);
+        let mut resumed = Vec::new();
+        for run in self.0.store.runs(&filter).await? {
+            let handle = self.resume(&run.run_id).await;
+            resumed.push((run.run_id, handle));
+        }
+        Ok(resumed)
+    }
+
     fn live(&self, run: &RunId) -> Result<RunHandle, ExecutorError> {
         let runs = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner);
         match runs.get(run) {
@@ -142,6 +187,84 @@ impl LocalExecutor {
             _ => Err(ExecutorError::UnknownRun(run.clone())),
         }
     }
+
+    async fn acquire(&self, run: &RunId) -> Result<Lease, LeaseError> {
+        let Inner {
+            store,
+            holder,
+            settings,
+            ..
+        } = &*self.0;
+        store.acquire(run, holder, settings.lease).await
+    }
+
+    /// Gives a lease back under which nothing was recorded.
+    async fn unused(&self, lease: &Lease) {
+        if let Err(error) = self.0.store.release(lease).await {
+            tracing::debug!(run = %lease.run_id, %error, "the lease ends with its time");
+        }
+    }
+
+    fn scope(&self, plan: &Arc<Plan>, run: RunId, masker: Arc<Masker>, begin: Begin) -> RunScope {
+        RunScope {
+            run_id: run,
+            plan: plan.clone(),
+            clock: Clock::starting_at(begin.wall),
+            recorder: Recorder::new(masker.clone()),
+            masker,
+            artifacts: self.0.artifacts.clone(),
+            secrets: self.0.secrets.clone(),
+            temp_root: self.0.temp_root.clone(),
+            inputs: begin.inputs,
+            #[cfg(feature = "http")]
+            http: std::sync::OnceLock::new(),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.unwrap_or_else(Timestamp::now)
+    }
+
+    fn shared(&self, scope: RunScope, lease: Lease) -> Arc<Shared> {
+        let runtime = tokio::runtime::Handle::current();
+        let watched = runtime.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread;
+        let plan = scope.plan.clone();
+        let driver = Driver::new(&plan);
+        Arc::new(Shared::new(
+            plan,
+            Arc::new(scope),
+            (self.0.store.clone(), lease),
+            self.0.settings,
+            watched,
+            driver,
+        ))
+    }
+
+    /// Lets a run go on by itself.
+    fn launch(&self, shared: Arc<Shared>) -> RunHandle {
+        let run_id = shared.scope.run_id.clone();
+        let control: Arc<dyn RunControl> = Arc::new(Control(Arc::downgrade(&shared)));
+        let handle = RunHandle::new(run_id.clone(), control, shared.outcome.subscribe());
+        {
+            let mut runs = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner);
+            runs.retain(|_, (run, _)| run.strong_count() > 0);
+            runs.insert(run_id, (Arc::downgrade(&shared), handle.clone()));
+        }
+        if shared.watched {
+            tokio::spawn(watch(Arc::downgrade(&shared)));
+        }
+        let keeper = tokio::spawn(keep_lease(Arc::downgrade(&shared), shared.settings.lease));
+        // It is set here alone.
+        let _ = shared.keeper.set(keeper.abort_handle());
+        tokio::spawn(drive(shared, 0));
+        handle
+    }
+}
+
+/// What a run begins with in this process.
+struct Begin {
+    wall: Timestamp,
+    inputs: Arc<Map<String, Json>>,
 }
 
 #[async_trait]
@@ -154,30 +277,24 @@ impl Executor for LocalExecutor {
             trigger,
         } = request;
         crate::workflow::check_inputs(&plan, &inputs).map_err(StartError::Inputs)?;
-        let run_id = match run_id {
-            None => RunId::generate(),
-            Some(id) => {
-                if self.live(&id).is_ok() || !self.0.store.read(&id, 0, 1).await?.is_empty() {
-                    return Err(StartError::RunExists(id));
-                }
-                id
+        let run_id = run_id.unwrap_or_else(RunId::generate);
+        if self.live(&run_id).is_ok() {
+            return Err(StartError::RunExists(run_id));
+        }
+        let lease = match self.acquire(&run_id).await {
+            Ok(lease) if lease.last_sequence == 0 => lease,
+            Ok(lease) => {
+                self.unused(&lease).await;
+                return Err(StartError::RunExists(run_id));
             }
+            Err(LeaseError::Held { .. }) => return Err(StartError::RunExists(run_id)),
+            Err(LeaseError::Store(error)) => return Err(error.into()),
         };
-        let masker = Arc::new(Masker::default());
         let inputs = Arc::new(inputs);
-        let scope = Arc::new(RunScope {
-            run_id: run_id.clone(),
-            plan: plan.clone(),
-            clock: Clock::starting_at(self.0.clock.unwrap_or_else(Timestamp::now)),
-            recorder: Recorder::new(masker.clone()),
-            masker,
-            artifacts: self.0.artifacts.clone(),
-            secrets: self.0.secrets.clone(),
-            temp_root: self.0.temp_root.clone(),
+        let begin = Begin {
+            wall: self.now(),
             inputs: inputs.clone(),
-            #[cfg(feature = "http")]
-            http: std::sync::OnceLock::new(),
-        });
+        };
         let mut first = StatusPayload::new(WorkflowStatus::Running);
         first.workflow_id = Some(plan.workflow_id().clone());
         first.definition = Some(DefinitionSource::of(&plan));
@@ -185,33 +302,45 @@ impl Executor for LocalExecutor {
         first.inputs = Some(inputs);
         first.trigger = Some(trigger);
         first.executor = Some("local".to_owned());
-        let kind = EventKind::WorkflowStatus(Box::new(first));
-        let first = Record::new(scope.clock.now(), None, 0, 1, kind);
-
-        let runtime = tokio::runtime::Handle::current();
-        let watched = runtime.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread;
-        let driver = Driver::new(&plan);
-        let shared = Arc::new(Shared::new(
-            plan,
-            scope,
-            self.0.store.clone(),
-            self.0.settings,
-            watched,
-            driver,
-        ));
+        let scope = self.scope(&plan, run_id, Arc::default(), begin);
+        let shared = self.shared(scope, lease);
         shared.driver().begin(&shared, first);
-        let control: Arc<dyn RunControl> = Arc::new(Control(Arc::downgrade(&shared)));
-        let handle = RunHandle::new(run_id.clone(), control, shared.outcome.subscribe());
-        {
-            let mut runs = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner);
-            runs.retain(|_, (run, _)| run.strong_count() > 0);
-            runs.insert(run_id, (Arc::downgrade(&shared), handle.clone()));
+        Ok(self.launch(shared))
+    }
+
+    async fn resume(&self, run: &RunId) -> Result<RunHandle, ResumeError> {
+        if let Ok(handle) = self.live(run) {
+            return Ok(handle);
         }
-        if watched {
-            tokio::spawn(watch(Arc::downgrade(&shared)));
+        let lease = self.acquire(run).await?;
+        let masker = Arc::new(Masker::default());
+        let restored = async {
+            let registry = self.0.registry.as_deref();
+            let mut log = Recovery::read(&self.0.store, run, registry).await?;
+            log.load(&self.0.artifacts, &self.0.secrets, &masker)
+                .await?;
+            // Time does not go backwards within a log, though the clocks of two hosts differ.
+            let now = self.now();
+            let begin = Begin {
+                wall: log.last_time().map_or(now, |last| last.max(now)),
+                inputs: log.inputs.clone(),
+            };
+            let scope = self.scope(&log.plan, run.clone(), masker.clone(), begin);
+            let shared = self.shared(scope, lease.clone());
+            let restored = shared.driver().restore(&shared, &log);
+            restored.map_err(|problem| ResumeError::Log {
+                run: run.clone(),
+                problem,
+            })?;
+            Ok(shared)
+        };
+        match restored.await {
+            Ok(shared) => Ok(self.launch(shared)),
+            Err(error) => {
+                self.unused(&lease).await;
+                Err(error)
+            }
         }
-        tokio::spawn(drive(shared, 0));
-        Ok(handle)
     }
 
     async fn cancel(&self, run: &RunId, reason: &str) -> Result<(), ExecutorError> {

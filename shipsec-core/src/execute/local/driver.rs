@@ -17,7 +17,10 @@ use crate::{
     ComponentError,
     component::{ActivePorts, Execution},
     context::{Context, Moment},
-    event::{AttemptRecord, ErrorPayload, Failure, Given, Outputs, Record},
+    event::{
+        AttemptRecord, ErrorPayload, Failure, Given, Level, Outputs, Record, StatusPayload,
+        StopCause,
+    },
     execute::{
         RunOutcome,
         node::{Finished, Upstream},
@@ -70,10 +73,13 @@ pub(super) struct Active {
     pub(super) spilling: Option<(Finished, Moment)>,
 }
 
-/// A node whose last fact is on its way into the store.
-pub(super) struct Settled {
-    pub(super) node: u32,
-    pub(super) how: How,
+/// What follows from a fact, once that is stored. In the order of the facts, so that the scheduler
+/// of a resumed run, which is told what the log says, comes to the same state.
+pub(super) enum Settled {
+    /// A node has ended.
+    Node { node: u32, how: How },
+    /// The run is to be stopped.
+    Stop,
 }
 
 pub(super) enum How {
@@ -90,6 +96,8 @@ pub(super) enum How {
 /// How the run ends, beyond what the scheduler knows.
 #[derive(Debug, Default)]
 pub(super) struct Stop {
+    /// The run was asked to stop; it does once that is stored.
+    pub(super) asked: bool,
     /// The run's own timeout stopped it.
     pub(super) timed_out: bool,
     /// What the one who stopped it said.
@@ -119,7 +127,7 @@ pub(super) struct Driver {
     pub(super) limits: Limits,
     pub(super) timers: Timers,
     pub(super) settling: Vec<Settled>,
-    in_flight: Vec<Settled>,
+    pub(super) in_flight: Vec<Settled>,
     appending: bool,
     /// Records on their way into the store; kept for what it can hold.
     batch: Vec<Record>,
@@ -128,6 +136,10 @@ pub(super) struct Driver {
     /// The context of an attempt that is over, for the next one.
     pub(super) spare: Option<Context>,
     pub(super) stop: Stop,
+    /// How many attempts of a node ended with their process: they do not count against its retries.
+    pub(super) excused: HashMap<u32, u32>,
+    /// The counter of the last record about the run as a whole.
+    pub(super) said: u32,
     pub(super) defect: Option<Failure>,
     /// Outputs, as recorded, of the nodes that nothing depends on.
     pub(super) sinks: HashMap<u32, Arc<Outputs>>,
@@ -177,6 +189,8 @@ impl Driver {
             attempts: Vec::new(),
             spare: None,
             stop: Stop::default(),
+            excused: HashMap::new(),
+            said: 0,
             defect: None,
             sinks: HashMap::new(),
             result: None,
@@ -185,15 +199,20 @@ impl Driver {
     }
 
     /// Begins the run: the first event, the roots, the run's own timeout.
-    pub(super) fn begin(&mut self, shared: &Shared, first: Record) {
-        shared.scope.recorder.push(first);
+    pub(super) fn begin(&mut self, shared: &Shared, first: StatusPayload) {
+        self.say(shared, first, Level::Info, None);
+        self.limit_run(shared, Duration::ZERO);
+        self.scheduler.start(&mut self.commands);
+    }
+
+    /// Sets the run's own timeout, of which `spent` is over.
+    pub(super) fn limit_run(&mut self, shared: &Shared, spent: Duration) {
         if let Some(limit) = shared.plan.config.timeout_seconds
             && let Ok(limit) = Duration::try_from_secs_f64(limit)
-            && let Some(at) = Instant::now().checked_add(limit)
+            && let Some(at) = Instant::now().checked_add(limit.saturating_sub(spent))
         {
             self.timers.push(at, Timer::Run);
         }
-        self.scheduler.start(&mut self.commands);
     }
 
     fn receive(&mut self, shared: &Arc<Shared>) {
@@ -218,9 +237,15 @@ impl Driver {
                     self.appending = false;
                     self.settle(shared);
                 }
-                Message::Appended(Err(error)) => self.give_up(shared, error),
-                Message::Cancel(reason) => self.cancel(Some(reason)),
-                Message::Terminate(reason) => self.terminate(shared, reason),
+                Message::Appended(Err(error)) | Message::Fenced(error) => {
+                    self.give_up(shared, error);
+                }
+                Message::Cancel(reason) => {
+                    self.cancel(shared, StopCause::Cancelled, Some(reason));
+                }
+                Message::Terminate(reason) => {
+                    self.terminate(shared, StopCause::Terminated, reason);
+                }
             }
         }
     }
@@ -236,13 +261,19 @@ impl Driver {
                 if any {
                     // Nothing that follows from them starts before they are appended.
                     self.settle_attempts(shared);
-                    writer.append_attempts(&shared.plan, &mut self.attempts);
+                    if let Err(error) = writer.append_attempts(&shared.plan, &mut self.attempts) {
+                        self.give_up(shared, error);
+                        return true;
+                    }
                 }
                 shared.scope.recorder.take(&mut self.batch);
                 if self.batch.is_empty() && self.settling.is_empty() {
                     return any;
                 }
-                writer.append_now(&mut self.batch);
+                if let Err(error) = writer.append_now(&mut self.batch) {
+                    self.give_up(shared, error);
+                    return true;
+                }
                 std::mem::swap(&mut self.in_flight, &mut self.settling);
                 self.settle(shared);
                 true
@@ -269,10 +300,8 @@ impl Driver {
             }
             self.phases[index] = Phase::Idle;
             let node = NodeIx(index as u32);
-            if self.sinks.len() <= SINKS && self.is_sink(node.0) {
-                let ids = &shared.plan.nodes[index].output_ids;
-                self.sinks.insert(node.0, outputs.outputs(ids));
-            }
+            let ids = &shared.plan.nodes[index].output_ids;
+            self.keep_sink(node.0, || outputs.outputs(ids));
             self.upstream[index] = Some(Upstream::Outputs(outputs));
             self.complete(node, Outcome::succeeded());
         }
@@ -291,7 +320,11 @@ impl Driver {
             self.ending = Ending::Over;
         }
         let mut batch = std::mem::take(&mut self.in_flight);
-        for Settled { node, how } in batch.drain(..) {
+        for settled in batch.drain(..) {
+            let Settled::Node { node, how } = settled else {
+                self.scheduler.cancel(&mut self.commands);
+                continue;
+            };
             let index = node as usize;
             if self.phases[index] == Phase::Killed {
                 continue;
@@ -304,11 +337,8 @@ impl Driver {
                     masked,
                     active,
                 } => {
-                    if self.sinks.len() <= SINKS && self.is_sink(node) {
-                        let ids = &shared.plan.nodes[index].output_ids;
-                        self.sinks
-                            .insert(node, masked.unwrap_or_else(|| outputs.outputs(ids)));
-                    }
+                    let ids = &shared.plan.nodes[index].output_ids;
+                    self.keep_sink(node, || masked.unwrap_or_else(|| outputs.outputs(ids)));
                     self.upstream[index] = Some(Upstream::Outputs(outputs));
                     let active = match active {
                         ActivePorts::All => schedule::ActivePorts::All,
@@ -328,6 +358,13 @@ impl Driver {
             self.complete(NodeIx(node), outcome);
         }
         self.in_flight = batch;
+    }
+
+    /// Keeps the outputs, as recorded, of a node that nothing depends on, as long as those are few.
+    pub(super) fn keep_sink(&mut self, node: u32, outputs: impl FnOnce() -> Arc<Outputs>) {
+        if self.sinks.len() <= SINKS && self.is_sink(node) {
+            self.sinks.insert(node, outputs());
+        }
     }
 
     pub(super) fn is_sink(&self, node: u32) -> bool {
@@ -474,7 +511,7 @@ fn pump(shared: &Arc<Shared>, epoch: u64) -> Next {
             }
             if let Some(stall) = driver.scheduler.stalled() {
                 driver.defect = Some(defect(&stall.to_string()));
-                driver.terminate(shared, stall.to_string());
+                driver.terminate(shared, StopCause::Defect, stall.to_string());
                 continue;
             }
         }

@@ -3,32 +3,61 @@
 use std::sync::Arc;
 
 use super::{
-    driver::{Driver, Ending},
+    driver::{Driver, Ending, Settled},
     shared::Shared,
+    store,
 };
 use crate::{
     NodeId,
-    event::{EventKind, Failure, Level, Outputs, Record, StatusPayload, WorkflowStatus},
+    event::{EventKind, Failure, Level, Outputs, Record, StatusPayload, StopCause, WorkflowStatus},
     execute::{RunOutcome, executor, node::Upstream},
     schedule::{NodeIx, RunResult},
     trace::StoreError,
 };
 
 impl Driver {
-    /// Asks the run to stop, with clean-up.
-    pub(super) fn cancel(&mut self, reason: Option<String>) {
-        if self.ending != Ending::Running || self.scheduler.stopping().is_some() {
+    /// Asks the run to stop, with clean-up. It does once that is stored, like everything that
+    /// decides what runs.
+    pub(super) fn cancel(&mut self, shared: &Shared, cause: StopCause, reason: Option<String>) {
+        if self.ending != Ending::Running || self.stop.asked || self.scheduler.stopping().is_some()
+        {
             return;
         }
+        self.stop.asked = true;
+        self.stop.timed_out = cause == StopCause::TimedOut;
+        self.record_stop(shared, cause, reason.as_deref());
         self.stop.reason = reason;
-        self.scheduler.cancel(&mut self.commands);
+        self.settling.push(Settled::Stop);
+    }
+
+    fn record_stop(&mut self, shared: &Shared, cause: StopCause, reason: Option<&str>) {
+        let mut payload = StatusPayload::new(WorkflowStatus::Running);
+        payload.stopping = Some(cause);
+        self.say(shared, payload, Level::Warn, reason.map(Into::into));
+    }
+
+    /// Records something about the run as a whole.
+    pub(super) fn say(
+        &mut self,
+        shared: &Shared,
+        payload: StatusPayload,
+        level: Level,
+        message: Option<Arc<str>>,
+    ) {
+        self.said += 1;
+        let kind = EventKind::WorkflowStatus(Box::new(payload));
+        let now = shared.scope.clock.now();
+        let mut record = Record::new(now, None, 0, self.said, kind).with_level(level);
+        record.message = message;
+        shared.scope.recorder.push(record);
     }
 
     /// Kills the run.
-    pub(super) fn terminate(&mut self, shared: &Shared, reason: String) {
+    pub(super) fn terminate(&mut self, shared: &Shared, cause: StopCause, reason: String) {
         if self.ending != Ending::Running {
             return;
         }
+        self.record_stop(shared, cause, Some(&reason));
         self.stop.reason.get_or_insert(reason);
         // What the scheduler said before is void with what it says now, save what has ended.
         self.obey(shared);
@@ -39,7 +68,8 @@ impl Driver {
     /// Clean-up has had its time: what still runs is dropped, and the run keeps its status.
     pub(super) fn clean_up_is_over(&mut self, shared: &Shared) {
         self.stop.cut = Some(self.scheduler.result());
-        self.terminate(shared, "clean-up took too long".to_owned());
+        let reason = "clean-up took too long".to_owned();
+        self.terminate(shared, StopCause::CleanUpTooLong, reason);
     }
 
     /// Writes the last event.
@@ -67,10 +97,7 @@ impl Driver {
         } else {
             Level::Error
         };
-        let kind = EventKind::WorkflowStatus(Box::new(payload));
-        let mut record = Record::new(shared.scope.clock.now(), None, 0, 2, kind).with_level(level);
-        record.message = message.map(Into::into);
-        shared.scope.recorder.push(record);
+        self.say(shared, payload, level, message.map(Into::into));
         self.result = Some(outcome);
     }
 
@@ -173,6 +200,7 @@ impl Driver {
     pub(super) fn leave(&mut self, shared: &Shared) {
         if let Some(outcome) = self.result.take() {
             self.upstream = Vec::new();
+            store::release(shared);
             shared.outcome.send_replace(Some(Arc::new(outcome)));
         }
     }

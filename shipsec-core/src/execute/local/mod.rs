@@ -11,6 +11,7 @@ mod driver;
 mod ending;
 mod limits;
 mod nodes;
+mod resume;
 mod shared;
 mod store;
 mod timers;

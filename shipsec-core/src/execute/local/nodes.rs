@@ -22,7 +22,7 @@ use crate::{
     context::{Context, Moment},
     event::{
         CancelledPayload, ErrorPayload, EventKind, FailedPayload, Given, Level, Outputs, Record,
-        SkippedPayload,
+        SkippedPayload, StopCause,
     },
     execute::{
         executor,
@@ -97,7 +97,7 @@ impl Driver {
             Phase::Ready | Phase::Retrying => {
                 self.never_started(shared, node, cancelled_kind(reason.as_str()));
                 self.phases[node as usize] = Phase::Settling;
-                self.settling.push(Settled {
+                self.settling.push(Settled::Node {
                     node,
                     how: How::Cancelled,
                 });
@@ -263,10 +263,7 @@ impl Driver {
                     }
                 }
                 Timer::Run => {
-                    if self.scheduler.stopping().is_none() {
-                        self.stop.timed_out = true;
-                    }
-                    self.cancel(None);
+                    self.cancel(shared, StopCause::TimedOut, None);
                 }
                 Timer::CleanUp => {
                     if !self.scheduler.is_finished() {
@@ -524,9 +521,10 @@ impl Driver {
         let plan_node = &shared.plan.nodes[node as usize];
         // A run that is being stopped tries nothing again, save its clean-up.
         let stops = self.scheduler.stopping().is_some() && !self.scheduler.is_cleanup(NodeIx(node));
+        let excused = self.excused.get(&node).copied().unwrap_or_default();
         let wait = plan_node
             .retry
-            .wait_after(attempt, error)
+            .wait_after(attempt - excused.min(attempt - 1), error)
             .filter(|_| !stops);
         let retry_at = wait.and_then(|wait| at.instant.checked_add(wait));
         let handler = match retry_at {
@@ -537,6 +535,7 @@ impl Driver {
         let kind = EventKind::NodeFailed(Box::new(FailedPayload {
             error: payload.clone(),
             will_retry: retry_at.is_some(),
+            interrupted: false,
             retry_at: retry_at.map(|at| shared.scope.clock.at(at)),
             handled_by: handler.map(|node| shared.plan.nodes[node.0 as usize].node.id.clone()),
             duration_ms: Some(millis(cx.0.started, at.instant)),
@@ -573,7 +572,7 @@ impl Driver {
 
     fn settles(&mut self, shared: &Shared, node: u32, how: How) {
         self.phases[node as usize] = Phase::Settling;
-        self.settling.push(Settled { node, how });
+        self.settling.push(Settled::Node { node, how });
         let group = shared.plan.nodes[node as usize].group;
         self.limits.give_back(group, &mut self.ready);
     }

@@ -3,13 +3,13 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use tokio::{sync::watch, time::Instant};
+use tokio::{sync::watch, task::AbortHandle, time::Instant};
 
 use super::driver::Driver;
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     context::RunScope,
     event::Outputs,
     execute::{RunControl, RunOutcome},
-    trace::{StoreError, TraceStore, WriteNow},
+    trace::{Lease, StoreError, TraceStore, WriteNow},
     workflow::Plan,
 };
 
@@ -31,6 +31,8 @@ pub(super) struct Settings {
     pub(super) clean_up: Duration,
     /// How long a store may be away.
     pub(super) patience: Duration,
+    /// How long a lease lasts that is not renewed.
+    pub(super) lease: Duration,
 }
 
 /// What reaches a driver from outside.
@@ -51,6 +53,8 @@ pub(super) enum Message {
     },
     /// The batch in flight is stored, or never will be.
     Appended(Result<(), StoreError>),
+    /// Another executor has taken the run over.
+    Fenced(StoreError),
     /// Somebody asks to stop the run.
     Cancel(String),
     /// Somebody kills the run.
@@ -61,6 +65,10 @@ pub(super) struct Shared {
     pub(super) plan: Arc<Plan>,
     pub(super) scope: Arc<RunScope>,
     pub(super) store: Arc<dyn TraceStore>,
+    /// The right to write the run's log.
+    pub(super) lease: Lease,
+    /// Renews it.
+    pub(super) keeper: OnceLock<AbortHandle>,
     pub(super) writer: Option<Box<dyn WriteNow>>,
     pub(super) keeps_values: bool,
     pub(super) settings: Settings,
@@ -87,17 +95,19 @@ impl Shared {
     pub(super) fn new(
         plan: Arc<Plan>,
         scope: Arc<RunScope>,
-        store: Arc<dyn TraceStore>,
+        (store, lease): (Arc<dyn TraceStore>, Lease),
         settings: Settings,
         watched: bool,
         driver: Driver,
     ) -> Self {
         let keeps_values = store.capabilities().keeps_values;
-        let writer = store.writer_now(&scope.run_id);
+        let writer = store.writer_now(&lease);
         Self {
             plan,
             scope,
             store,
+            lease,
+            keeper: OnceLock::new(),
             writer,
             keeps_values,
             settings,

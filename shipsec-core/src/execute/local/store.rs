@@ -1,16 +1,23 @@
-//! Appending with patience: a store that is away does not fail a run at once.
+//! Appending with patience: a store that is away does not fail a run at once. And keeping the lease
+//! under which it is appended.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 use super::shared::{Message, Shared};
 use crate::{
     event::Record,
-    trace::{AppendError, StoreError},
+    trace::{AppendError, StoreError, StoreErrorKind},
 };
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// A lease is not renewed more often.
+const SHORTEST_RENEWAL: Duration = Duration::from_millis(100);
+
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Appends a batch in a task of its own, and tells the driver how it went.
@@ -30,7 +37,7 @@ async fn append_with_patience(shared: &Shared, mut records: Vec<Record>) -> Resu
         let AppendError {
             error,
             records: back,
-        } = match shared.store.append(run, records).await {
+        } = match shared.store.append_as(&shared.lease, records).await {
             Ok(_) => return Ok(()),
             Err(failed) => failed,
         };
@@ -42,4 +49,38 @@ async fn append_with_patience(shared: &Shared, mut records: Vec<Record>) -> Resu
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LONGEST_WAIT);
     }
+}
+
+/// Renews the lease of a run for as long as it goes on. Where the store is away it is tried again:
+/// nothing is lost when it expires, unless somebody else takes it.
+pub(super) async fn keep_lease(run: Weak<Shared>, ttl: Duration) {
+    let pause = (ttl / 3).max(SHORTEST_RENEWAL);
+    loop {
+        tokio::time::sleep(pause).await;
+        let Some(shared) = run.upgrade() else { return };
+        match shared.store.renew(&shared.lease, ttl).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == StoreErrorKind::Fenced => {
+                shared.send(Message::Fenced(error));
+                return;
+            }
+            Err(error) => {
+                let run = &shared.scope.run_id;
+                tracing::warn!(%run, %error, "the lease of the run could not be renewed");
+            }
+        }
+    }
+}
+
+/// Gives the lease back, so that nobody has to wait for its end.
+pub(super) fn release(shared: &Shared) {
+    if let Some(keeper) = shared.keeper.get() {
+        keeper.abort();
+    }
+    let (store, lease) = (shared.store.clone(), shared.lease.clone());
+    tokio::spawn(async move {
+        if let Err(error) = store.release(&lease).await {
+            tracing::debug!(run = %lease.run_id, %error, "the lease ends with its time");
+        }
+    });
 }

@@ -1,0 +1,273 @@
+//! Going on with a run whose process died.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use super::{
+    driver::{Driver, How, Phase, Settled},
+    limits::Ready,
+    shared::Shared,
+    timers::Timer,
+};
+use crate::{
+    event::{
+        CancelledPayload, ErrorPayload, EventKind, FailedPayload, Given, Level, Record,
+        SkippedPayload, StatusPayload, StopCause, Timestamp, WorkflowStatus,
+    },
+    execute::{
+        node::Upstream,
+        recovery::{Ended, Recovery, Step},
+    },
+    run::NodeState,
+    schedule::{self, CancelReason, Command, NodeIx, Outcome, PortIx},
+    workflow::PlanNode,
+};
+
+/// What the scheduler said while it was told the log.
+#[derive(Default)]
+struct Said {
+    triggered_by: HashMap<u32, u32>,
+    asked: HashMap<u32, CancelReason>,
+}
+
+impl Driver {
+    /// Brings a new driver to where the log ended: the scheduler is told what happened, nodes
+    /// without an outcome start again, and what the scheduler decided but nobody recorded is
+    /// recorded now.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about an outcome that the plan does not allow.
+    pub(super) fn restore(&mut self, shared: &Shared, log: &Recovery) -> Result<(), String> {
+        self.said = log.said;
+        self.scheduler.start(&mut self.commands);
+        for step in &log.steps {
+            self.retell(shared, step)?;
+        }
+        let mut resumed = StatusPayload::new(WorkflowStatus::Running);
+        resumed.executor = Some("local".to_owned());
+        let message = format!("resumed after event {}", log.view.sequence);
+        self.say(shared, resumed, Level::Info, Some(message.into()));
+
+        let said = self.obey_again(shared, log);
+        for index in 0..shared.plan.nodes.len() {
+            if self.scheduler.state(NodeIx(index as u32)) == schedule::NodeState::Running {
+                self.go_on(shared, log, index, &said);
+            }
+        }
+        let begun = log.view.started_at.unwrap_or_else(Timestamp::now);
+        self.limit_run(shared, shared.scope.clock.now().since(begun));
+        if self.scheduler.stopping().is_some() {
+            self.stop.limited = true;
+            if let Some(at) = Instant::now().checked_add(shared.settings.clean_up) {
+                self.timers.push(at, Timer::CleanUp);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the scheduler one thing that the log says.
+    fn retell(&mut self, shared: &Shared, step: &Step) -> Result<(), String> {
+        let (node, how) = match step {
+            Step::Stop { cause, reason } => {
+                let reason = reason.as_deref().map(str::to_owned);
+                match cause {
+                    StopCause::Cancelled | StopCause::TimedOut => {
+                        self.stop.asked = true;
+                        self.stop.timed_out = *cause == StopCause::TimedOut;
+                        self.stop.reason = reason;
+                        self.scheduler.cancel(&mut self.commands);
+                    }
+                    StopCause::CleanUpTooLong => {
+                        self.stop.cut = Some(self.scheduler.result());
+                        self.scheduler.terminate(&mut self.commands);
+                    }
+                    StopCause::Terminated | StopCause::Defect => {
+                        if self.stop.reason.is_none() {
+                            self.stop.reason = reason;
+                        }
+                        self.scheduler.terminate(&mut self.commands);
+                    }
+                }
+                return Ok(());
+            }
+            Step::Ended { node, how } => (*node, how),
+        };
+        let ports: SmallVec<[PortIx; 8]>;
+        let outcome = match how {
+            Ended::Completed { outputs, active } => {
+                let plan_node = &shared.plan.nodes[node as usize];
+                self.keep_sink(node, || outputs.clone());
+                self.upstream[node as usize] =
+                    Some(Upstream::Outputs(Given::Several(outputs.clone())));
+                let active = match active {
+                    None => schedule::ActivePorts::All,
+                    Some(active) => {
+                        ports = indices(plan_node, active).map(PortIx).collect();
+                        schedule::ActivePorts::Only(&ports)
+                    }
+                };
+                Outcome::Succeeded { active }
+            }
+            Ended::Failed(error) => {
+                self.upstream[node as usize] = Some(Upstream::Failed(error.clone()));
+                Outcome::Failed
+            }
+            Ended::Cancelled => Outcome::Cancelled,
+        };
+        let ended = self.scheduler.state(NodeIx(node)).is_final();
+        if ended && matches!(how, Ended::Cancelled) {
+            // The scheduler said so itself.
+            return Ok(());
+        }
+        let told = self
+            .scheduler
+            .complete(NodeIx(node), outcome, &mut self.commands);
+        told.map_err(|error| {
+            let id = &shared.plan.nodes[node as usize].node.id;
+            format!("node {id} ended where the plan does not let it: {error}")
+        })
+    }
+
+    /// Records what the scheduler decided and the log does not hold yet.
+    fn obey_again(&mut self, shared: &Shared, log: &Recovery) -> Said {
+        let mut said = Said::default();
+        for command in std::mem::take(&mut self.commands) {
+            let node = command.node().0;
+            let recorded = log.state(node as usize).is_final();
+            match command {
+                Command::Start { triggered_by, .. } => {
+                    if let Some(by) = triggered_by {
+                        said.triggered_by.insert(node, by.0);
+                    }
+                }
+                Command::Cancel { reason, .. } => {
+                    said.asked.insert(node, reason);
+                }
+                Command::Skip { reason, cause, .. } if !recorded => {
+                    let cause = shared.plan.nodes[cause.0 as usize].node.id.clone();
+                    let kind = EventKind::NodeSkipped(SkippedPayload { reason, cause });
+                    self.record_at_end(shared, log, node, Level::Info, kind);
+                }
+                Command::Cancelled { reason, .. } if !recorded => {
+                    self.record_at_end(shared, log, node, Level::Warn, cancelled(reason));
+                    self.phases[node as usize] = Phase::Killed;
+                }
+                Command::Skip { .. } | Command::Cancelled { .. } => {}
+            }
+        }
+        said
+    }
+
+    /// Lets a node go on that has no outcome.
+    fn go_on(&mut self, shared: &Shared, log: &Recovery, index: usize, said: &Said) {
+        let node = index as u32;
+        let view = log.view.node_at(index);
+        let state = log.state(index);
+        let attempt = view.map_or(0, |view| view.attempt);
+        let triggered_by = said.triggered_by.get(&node).copied();
+        self.excused.extend(
+            Some((node, log.seen[index].interrupted)).filter(|(_, attempts)| *attempts > 0),
+        );
+        if let Some(reason) = said.asked.get(&node) {
+            self.record_at_end(shared, log, node, Level::Warn, cancelled(*reason));
+            self.phases[index] = Phase::Settling;
+            let how = How::Cancelled;
+            self.settling.push(Settled::Node { node, how });
+            return;
+        }
+        match state {
+            NodeState::Retrying => {
+                let now = shared.scope.clock.now();
+                let wait = view
+                    .and_then(|view| view.retry_at)
+                    .unwrap_or(now)
+                    .since(now);
+                let attempt = attempt + 1;
+                self.phases[index] = Phase::Retrying;
+                let at = Instant::now()
+                    .checked_add(wait)
+                    .unwrap_or_else(Instant::now);
+                self.timers.push(at, Timer::Retry { node, attempt });
+            }
+            NodeState::Running | NodeState::AwaitingInput => {
+                let now = shared.scope.clock.now();
+                let message = "the process that ran this attempt ended; the node runs again";
+                let error = ErrorPayload {
+                    kind: crate::ErrorKind::ResourceUnavailable,
+                    message: message.to_owned(),
+                    retryable: true,
+                    field_errors: Default::default(),
+                    details: None,
+                };
+                let kind = EventKind::NodeFailed(Box::new(FailedPayload {
+                    error,
+                    will_retry: true,
+                    interrupted: true,
+                    retry_at: Some(now),
+                    handled_by: None,
+                    duration_ms: None,
+                }));
+                self.record_at_end(shared, log, node, Level::Warn, kind);
+                *self.excused.entry(node).or_default() += 1;
+                self.becomes_ready(node, attempt + 1, triggered_by);
+            }
+            _ => self.becomes_ready(node, 1, triggered_by),
+        }
+    }
+
+    fn becomes_ready(&mut self, node: u32, attempt: u32, triggered_by: Option<u32>) {
+        self.phases[node as usize] = Phase::Ready;
+        self.ready.push_back(Ready {
+            node,
+            attempt,
+            triggered_by,
+        });
+    }
+
+    /// Records how a node ended, or its newest attempt where one goes on.
+    fn record_at_end(
+        &mut self,
+        shared: &Shared,
+        log: &Recovery,
+        node: u32,
+        level: Level,
+        kind: EventKind,
+    ) {
+        let state = log.state(node as usize);
+        let runs = matches!(state, NodeState::Running | NodeState::AwaitingInput);
+        let (attempt, counter) = match log.view.node_at(node as usize) {
+            Some(view) if runs => (view.attempt, log.seen[node as usize].counter + 1),
+            _ => (0, 1),
+        };
+        let message = match &kind {
+            EventKind::NodeFailed(failed) => Some(Arc::from(&*failed.error.message)),
+            _ => None,
+        };
+        let id = shared.plan.nodes[node as usize].node.clone();
+        let now = shared.scope.clock.now();
+        let mut record = Record::new(now, Some(id), attempt, counter, kind).with_level(level);
+        record.message = message;
+        shared.scope.recorder.push(record);
+    }
+}
+
+/// Indices of the ports with these ids.
+pub(super) fn indices<'a>(
+    node: &'a PlanNode,
+    ports: &'a [crate::PortId],
+) -> impl Iterator<Item = u16> + 'a {
+    let index = |port| node.output_ids.iter().position(|id| id == port);
+    ports
+        .iter()
+        .filter_map(move |port| u16::try_from(index(port)?).ok())
+}
+
+fn cancelled(reason: CancelReason) -> EventKind {
+    EventKind::NodeCancelled(Box::new(CancelledPayload {
+        reason: reason.as_str().to_owned(),
+    }))
+}

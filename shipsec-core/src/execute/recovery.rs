@@ -1,0 +1,334 @@
+//! What a log says about a run that is to go on. Written once, for every executor.
+//!
+//! The reducer decides what the log means; here is only noted in which order nodes ended, which is
+//! what a scheduler has to be told, and what a node that has to run again goes on from.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Map, Value as Json};
+
+use super::ResumeError;
+use crate::{
+    RunId, Secret, SecretName,
+    component::{PortType, PortValues, Registry},
+    context::SecretSource,
+    event::{ErrorPayload, Event, EventKind, OutputNotes, Outputs, StopCause, Timestamp, ValueRef},
+    run::{Applied, NodeState, RunView},
+    storage::ArtifactStore,
+    trace::{Masker, TraceStore, unmask},
+    value::Value,
+    workflow::{Plan, PlanNode},
+};
+
+/// Events that are read at once.
+const PAGE: usize = 4096;
+
+/// What the scheduler is to be told again, in the order of the log.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// A node ended.
+    Ended { node: u32, how: Ended },
+    /// The run was asked to stop.
+    Stop {
+        cause: StopCause,
+        reason: Option<Arc<str>>,
+    },
+}
+
+/// How a node ended.
+#[derive(Debug, Clone)]
+pub(crate) enum Ended {
+    /// With these outputs, as recorded, and these active ports.
+    Completed {
+        outputs: Arc<Outputs>,
+        active: Option<Arc<[crate::PortId]>>,
+    },
+    Failed(Arc<ErrorPayload>),
+    Cancelled,
+}
+
+/// What the log says of one node, beyond its state.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Seen {
+    /// Counter of the last event of its newest attempt.
+    pub(crate) counter: u32,
+    /// How many of its attempts ended with their process.
+    pub(crate) interrupted: u32,
+    newest: u32,
+}
+
+/// A run as its log left it.
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) inputs: Arc<Map<String, Json>>,
+    pub(crate) view: RunView,
+    /// By index of the plan's nodes.
+    pub(crate) seen: Vec<Seen>,
+    pub(crate) steps: Vec<Step>,
+    /// The counter of the last record about the run as a whole.
+    pub(crate) said: u32,
+}
+
+impl Recovery {
+    /// Reads the log of a run to its end.
+    pub(crate) async fn read(
+        store: &Arc<dyn TraceStore>,
+        run: &RunId,
+        registry: Option<&Registry>,
+    ) -> Result<Self, ResumeError> {
+        let mut page = store.read(run, 0, PAGE).await?;
+        let first = page
+            .first()
+            .ok_or_else(|| ResumeError::UnknownRun(run.clone()))?;
+        let mut recovery = Self::begin(first, registry)?;
+        while !page.is_empty() {
+            for event in &page {
+                recovery.take(event)?;
+            }
+            page = store.read(run, recovery.view.sequence, PAGE).await?;
+        }
+        match recovery.view.status.is_final() {
+            true => Err(ResumeError::Ended {
+                run: run.clone(),
+                status: recovery.view.status,
+            }),
+            false => Ok(recovery),
+        }
+    }
+
+    fn begin(first: &Event, registry: Option<&Registry>) -> Result<Self, ResumeError> {
+        let broken = |what: &str| ResumeError::Log {
+            run: first.run_id.clone(),
+            problem: what.to_owned(),
+        };
+        let EventKind::WorkflowStatus(payload) = &first.kind else {
+            return Err(broken("it does not begin with a WORKFLOW_STATUS event"));
+        };
+        let definition = payload.definition.as_ref();
+        let definition = definition.ok_or_else(|| broken("its first event holds no definition"))?;
+        let plan =
+            match (definition.plan(), registry) {
+                (Some(plan), _) => plan.clone(),
+                (None, Some(registry)) => Plan::from_definition(definition.get(), registry)
+                    .map_err(|problems| ResumeError::Definition {
+                        run: first.run_id.clone(),
+                        problems,
+                    })?,
+                (None, None) => return Err(ResumeError::NoRegistry(first.run_id.clone())),
+            };
+        let seen = vec![Seen::default(); plan.nodes.len()];
+        Ok(Self {
+            plan,
+            inputs: payload.inputs.clone().unwrap_or_default(),
+            view: RunView::new(first.run_id.clone()),
+            seen,
+            steps: Vec::new(),
+            said: 0,
+        })
+    }
+
+    fn take(&mut self, event: &Event) -> Result<(), ResumeError> {
+        let place = event.node_id().and_then(|node| self.view.place_of(node));
+        let before = place.map(|place| self.state(place));
+        if let Applied::Gap { expected } = self.view.apply(event) {
+            return Err(ResumeError::Log {
+                run: event.run_id.clone(),
+                problem: format!(
+                    "event {expected} is missing before event {}",
+                    event.sequence
+                ),
+            });
+        }
+        if event.node.is_none() {
+            self.said = self.said.max(event.counter);
+            if let EventKind::WorkflowStatus(payload) = &event.kind
+                && let Some(cause) = payload.stopping
+            {
+                let reason = event.message.clone();
+                self.steps.push(Step::Stop { cause, reason });
+            }
+            return Ok(());
+        }
+        // Nodes that are not planned are none of the scheduler's.
+        let (Some(place), Some(before)) = (place, before) else {
+            return Ok(());
+        };
+        let Some(seen) = self.seen.get_mut(place) else {
+            return Ok(());
+        };
+        if event.attempt > seen.newest {
+            seen.newest = event.attempt;
+            seen.counter = 0;
+        }
+        if event.attempt == seen.newest && event.attempt > 0 {
+            seen.counter = seen.counter.max(event.counter);
+        }
+        if let EventKind::NodeFailed(failed) = &event.kind {
+            seen.interrupted += u32::from(failed.interrupted);
+        }
+        let after = self.state(place);
+        if before.is_final() || !after.is_final() {
+            return Ok(());
+        }
+        let node = u32::try_from(place).unwrap_or(u32::MAX);
+        let view = self.view.node_at(place);
+        let how = match after {
+            NodeState::Completed => Ended::Completed {
+                outputs: view
+                    .and_then(|view| view.outputs.clone())
+                    .unwrap_or_default(),
+                active: view.and_then(|view| view.active_ports.clone()),
+            },
+            NodeState::Failed => match view.and_then(|view| view.error.clone()) {
+                Some(error) => Ended::Failed(error),
+                None => return Ok(()),
+            },
+            NodeState::Cancelled => Ended::Cancelled,
+            // The scheduler says itself who is skipped.
+            _ => return Ok(()),
+        };
+        self.steps.push(Step::Ended { node, how });
+        Ok(())
+    }
+
+    /// Where a node was when the log ended.
+    pub(crate) fn state(&self, place: usize) -> NodeState {
+        let view = self.view.node_at(place);
+        view.map(|node| node.state).unwrap_or_default()
+    }
+
+    /// Puts into the outputs that are still to be read what the log holds elsewhere: large values
+    /// come from artifact storage, secrets from their source.
+    pub(crate) async fn load(
+        &mut self,
+        artifacts: &ArtifactStore,
+        secrets: &Arc<dyn SecretSource>,
+        masker: &Masker,
+    ) -> Result<(), ResumeError> {
+        let mut wanted = vec![false; self.plan.nodes.len()];
+        for (place, node) in self.plan.nodes.iter().enumerate() {
+            if !self.state(place).is_final() {
+                for mapping in &node.mappings {
+                    wanted[mapping.source.0 as usize] = true;
+                }
+            }
+        }
+        for step in &mut self.steps {
+            let Step::Ended {
+                node,
+                how: Ended::Completed { outputs, .. },
+            } = step
+            else {
+                continue;
+            };
+            let plan_node = &self.plan.nodes[*node as usize];
+            *outputs = match wanted[*node as usize] {
+                true => Loader {
+                    artifacts,
+                    secrets,
+                    masker,
+                }
+                .outputs(plan_node, outputs)
+                .await
+                .map_err(|(port, problem)| ResumeError::Output {
+                    node: plan_node.node.id.clone(),
+                    port,
+                    problem,
+                })?,
+                false => Arc::new(planned(plan_node, outputs)),
+            };
+        }
+        Ok(())
+    }
+
+    /// The time of the last event.
+    pub(crate) fn last_time(&self) -> Option<Timestamp> {
+        self.view.updated_at
+    }
+}
+
+/// Outputs with the ports in the order of the plan, as those who read them by index expect.
+fn planned(node: &PlanNode, recorded: &Outputs) -> Outputs {
+    let values = node.output_ids.iter();
+    let values: PortValues = values
+        .map(|port| recorded.get(port.as_str()).cloned())
+        .collect();
+    Outputs {
+        ports: node.output_ids.clone(),
+        values,
+        notes: recorded.notes.clone(),
+    }
+}
+
+struct Loader<'a> {
+    artifacts: &'a ArtifactStore,
+    secrets: &'a Arc<dyn SecretSource>,
+    masker: &'a Masker,
+}
+
+type Problem = (crate::PortId, String);
+
+impl Loader<'_> {
+    async fn outputs(&self, node: &PlanNode, recorded: &Outputs) -> Result<Arc<Outputs>, Problem> {
+        let mut outputs = planned(node, recorded);
+        let Some(OutputNotes {
+            refs,
+            secrets,
+            masked,
+        }) = recorded.notes.as_deref()
+        else {
+            return Ok(Arc::new(outputs));
+        };
+        let mut known: BTreeMap<&SecretName, String> = BTreeMap::new();
+        let named = masked
+            .iter()
+            .filter_map(|note| Some((&note.port, note.secret.as_ref()?)));
+        for (port, name) in named {
+            if !known.contains_key(name) {
+                let value = self
+                    .secret(name)
+                    .await
+                    .map_err(|problem| (port.clone(), problem))?;
+                known.insert(name, value);
+            }
+        }
+        for (index, port) in node.output_ids.iter().enumerate() {
+            let at = |problem: String| (port.clone(), problem);
+            if let Some(stored) = refs.get(port) {
+                let value = self.value(stored).await.map_err(at)?;
+                outputs.values.set(index, Value::from(value));
+            }
+            if let Some(name) = secrets.get(port) {
+                debug_assert_eq!(node.outputs()[index].port_type, PortType::Secret);
+                let name = name.as_ref().ok_or_else(|| {
+                    at("it is a secret that no secret source knows by a name".to_owned())
+                })?;
+                let value = self.secret(name).await.map_err(at)?;
+                let secret = Secret::named(name.clone(), value);
+                outputs.values.set(index, Value::new(secret));
+            }
+            let notes: Vec<_> = masked.iter().filter(|note| note.port == *port).collect();
+            if !notes.is_empty() {
+                let value = outputs.values.get(index).map(|value| value.json().cloned());
+                let Some(Ok(mut tree)) = value else { continue };
+                unmask(&mut tree, &notes, |name| known.get(name).cloned()).map_err(at)?;
+                outputs.values.set(index, Value::from(tree));
+            }
+        }
+        Ok(Arc::new(outputs))
+    }
+
+    async fn secret(&self, name: &SecretName) -> Result<String, String> {
+        let value = self.secrets.resolve(name).await;
+        let value = value.map_err(|error| error.to_string())?;
+        self.masker.learn(Some(name), &value);
+        Ok(value)
+    }
+
+    async fn value(&self, stored: &ValueRef) -> Result<Json, String> {
+        let text = self.artifacts.get_bytes(&stored.location).await;
+        let text = text.map_err(|error| error.to_string())?;
+        serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", stored.location))
+    }
+}
