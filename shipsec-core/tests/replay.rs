@@ -1,6 +1,6 @@
 //! A replay over a store, alone and while the log grows.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use shipsec_core::{
@@ -14,8 +14,8 @@ use shipsec_core::{
         replay::{FrameOptions, Position},
     },
     trace::{
-        AppendError, Appended, Capabilities, MemoryStore, Replay, RunFilter, RunSummary,
-        StoreError, StoreErrorKind, TraceStore,
+        AppendError, Appended, Capabilities, Lease, LeaseError, MemoryStore, Replay, RunFilter,
+        RunSummary, StoreError, StoreErrorKind, TraceStore,
     },
 };
 
@@ -231,6 +231,18 @@ impl TraceStore for Odd {
     }
     async fn append(&self, _: &RunId, _: Vec<Record>) -> Result<Appended, AppendError> {
         Ok(Appended::default())
+    }
+    async fn append_as(&self, _: &Lease, _: Vec<Record>) -> Result<Appended, AppendError> {
+        Ok(Appended::default())
+    }
+    async fn acquire(&self, run: &RunId, holder: &str, _: Duration) -> Result<Lease, LeaseError> {
+        Ok(Lease::new(run.clone(), 1, holder, 0))
+    }
+    async fn renew(&self, _: &Lease, _: Duration) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn release(&self, _: &Lease) -> Result<(), StoreError> {
+        Ok(())
     }
     async fn read(&self, _: &RunId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         if after > 0 && limit < 4096 {
