@@ -87,6 +87,7 @@ fn log(graph: &Graph) -> Result<Vec<Event>, Failure> {
         let completed = CompletedPayload {
             outputs: outputs.clone(),
             active_ports: None,
+            reused_from: None,
             duration_ms: 1.0,
         };
         kinds.extend([

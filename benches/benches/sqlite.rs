@@ -142,6 +142,7 @@ fn record(place: usize) -> Record {
         _ => EventKind::NodeCompleted(CompletedPayload {
             outputs: Arc::new(Outputs::default()),
             active_ports: None,
+            reused_from: None,
             duration_ms: 12.5,
         }),
     };

@@ -41,6 +41,7 @@ fn records(nodes: u32) -> Vec<Record> {
             EventKind::NodeCompleted(CompletedPayload {
                 outputs: Arc::new(Outputs::default()),
                 active_ports: None,
+                reused_from: None,
                 duration_ms: 1.0,
             }),
         ];

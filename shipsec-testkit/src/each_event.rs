@@ -101,10 +101,7 @@ async fn interrupted(
     let run = recorded.first().map(|event| event.run_id.clone());
     let run = run.unwrap_or_else(RunId::generate);
     let again = |event: &Event| -> serde_json::Result<Event> {
-        let mut again: Event = serde_json::from_str(&serde_json::to_string(event)?)?;
-        // Not on the wire: a store keeps it beside the event.
-        again.record.counter = event.counter;
-        Ok(again)
+        serde_json::from_str(&serde_json::to_string(event)?)
     };
     let records = recorded
         .iter()

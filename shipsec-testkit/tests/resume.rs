@@ -276,9 +276,7 @@ async fn left(recorded: &[Event], harness: Harness) -> (LocalExecutor, Arc<dyn T
     let store: Arc<dyn TraceStore> = Arc::new(MemoryStore::new());
     let run = recorded[0].run_id.clone();
     let records = recorded.iter().map(|event| {
-        let mut again: Event =
-            serde_json::from_str(&serde_json::to_string(event).unwrap()).unwrap();
-        again.record.counter = event.counter;
+        let again: Event = serde_json::from_str(&serde_json::to_string(event).unwrap()).unwrap();
         again.record
     });
     store.append(&run, records.collect()).await.unwrap();

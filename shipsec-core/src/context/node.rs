@@ -177,6 +177,11 @@ impl Context {
         }
     }
 
+    /// Index of the node whose outcome satisfied the join.
+    pub(crate) fn triggered_by(&self) -> Option<u32> {
+        (self.0.triggered_by != u32::MAX).then_some(self.0.triggered_by)
+    }
+
     /// Its progress, where it has told any.
     fn told_progress(&self) -> Option<MutexGuard<'_, Coalesced>> {
         let rest = self.0.rest.get()?;

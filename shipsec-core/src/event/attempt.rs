@@ -83,6 +83,7 @@ impl AttemptRecord {
         let kind = EventKind::NodeCompleted(CompletedPayload {
             outputs: self.outputs.outputs(&self.of(plan).output_ids),
             active_ports: None,
+            reused_from: None,
             duration_ms: f64::from(self.micros) / 1000.0,
         });
         self.record(&self.of(plan).node, self.ended, 2, kind)

@@ -134,6 +134,47 @@ impl Default for Trigger {
     }
 }
 
+/// The run that another belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ParentRun {
+    /// The run.
+    pub run_id: crate::RunId,
+    /// How they belong together.
+    pub relation: Relation,
+    /// Of a rerun, the node from which on everything was to run again; of a call, the node that
+    /// called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<NodeId>,
+    /// Of a rerun, whether everything that has not changed was to be taken over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
+}
+
+impl ParentRun {
+    /// A run and how another belongs to it.
+    pub fn new(run_id: crate::RunId, relation: Relation, node_id: Option<NodeId>) -> Self {
+        Self {
+            run_id,
+            relation,
+            node_id,
+            cached: false,
+        }
+    }
+}
+
+/// How a run belongs to its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Relation {
+    /// It runs the parent's workflow again, or a newer version of it.
+    Rerun,
+    /// A node of the parent called it.
+    Call,
+}
+
 /// Why a run failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -170,6 +211,9 @@ pub struct StatusPayload {
     /// What set it off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Trigger>,
+    /// The run that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentRun>,
     /// Which executor runs it, for example `local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executor: Option<String>,
@@ -197,6 +241,7 @@ impl StatusPayload {
             definition_hash: None,
             inputs: None,
             trigger: None,
+            parent: None,
             executor: None,
             task_queue: None,
             stopping: None,
@@ -333,6 +378,8 @@ pub struct CompletedPayload {
     pub outputs: Arc<Outputs>,
     /// Active ports of a node that branches.
     pub active_ports: Option<Box<[PortId]>>,
+    /// The earlier run that the outputs were taken over from: the node did not run.
+    pub reused_from: Option<crate::RunId>,
     /// Milliseconds from the start of the attempt to its end, with fractions.
     pub duration_ms: f64,
 }

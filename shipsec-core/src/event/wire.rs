@@ -208,11 +208,14 @@ impl Serialize for CompletedPayload {
             outputs: OutputsOut<'a>,
             #[serde(skip_serializing_if = "Option::is_none")]
             active_ports: &'a Option<Box<[PortId]>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reused_from: &'a Option<RunId>,
             duration_ms: f64,
         }
         Out {
             outputs: OutputsOut::from(&*self.outputs),
             active_ports: &self.active_ports,
+            reused_from: &self.reused_from,
             duration_ms: self.duration_ms,
         }
         .serialize(serializer)
@@ -233,6 +236,8 @@ impl<'de> Deserialize<'de> for CompletedPayload {
             #[serde(default)]
             masked: Vec<MaskNote>,
             active_ports: Option<Box<[PortId]>>,
+            #[serde(default)]
+            reused_from: Option<RunId>,
             duration_ms: f64,
         }
         let wire = In::deserialize(deserializer)?;
@@ -245,6 +250,7 @@ impl<'de> Deserialize<'de> for CompletedPayload {
         Ok(Self {
             outputs: Arc::new(outputs.into()),
             active_ports: wire.active_ports,
+            reused_from: wire.reused_from,
             duration_ms: wire.duration_ms,
         })
     }

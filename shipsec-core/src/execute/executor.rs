@@ -77,6 +77,24 @@ pub struct RunRequest {
     pub run_id: Option<RunId>,
     /// What set it off.
     pub trigger: Trigger,
+    /// The earlier run that it repeats.
+    pub rerun: Option<Rerun>,
+}
+
+/// An earlier run that another repeats, and what is taken over from it. A node's outputs are taken
+/// over where it would do the same again: the component and its version, the parameters and all
+/// inputs are the same. Failed nodes always run again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rerun {
+    /// The earlier run, in the same store.
+    pub run_id: RunId,
+    /// The node to run again, with all nodes after it. Those before it are taken over; the others
+    /// run again unless `cached` is set.
+    pub from: Option<NodeId>,
+    /// Takes everything over that has not changed. What a node read from the world (files, a
+    /// server) is none of its inputs: it is not looked at again.
+    pub cached: bool,
 }
 
 impl RunRequest {
@@ -87,7 +105,45 @@ impl RunRequest {
             inputs: Map::new(),
             run_id: None,
             trigger: Trigger::default(),
+            rerun: None,
         }
+    }
+
+    /// Makes it a repetition of an earlier run. By itself that takes nothing over, and only links
+    /// the two.
+    #[must_use]
+    pub fn rerun_of(mut self, run: RunId) -> Self {
+        self.rerun = Some(Rerun {
+            run_id: run,
+            from: None,
+            cached: false,
+        });
+        self
+    }
+
+    /// Of a repetition: takes over the nodes before this one, as [`Rerun::from`] says.
+    #[must_use]
+    pub fn from_node(mut self, node: impl Into<NodeId>) -> Self {
+        if let Some(rerun) = &mut self.rerun {
+            rerun.from = Some(node.into());
+        }
+        self
+    }
+
+    /// Of a repetition: takes over what has not changed, as [`Rerun::cached`] says.
+    #[must_use]
+    pub fn cached(mut self) -> Self {
+        if let Some(rerun) = &mut self.rerun {
+            rerun.cached = true;
+        }
+        self
+    }
+
+    /// Sets the plan.
+    #[must_use]
+    pub fn with_plan(mut self, plan: Arc<Plan>) -> Self {
+        self.plan = plan;
+        self
     }
 
     /// Sets one input.
@@ -129,6 +185,12 @@ pub enum StartError {
     /// The store has a log of a run with this id already.
     #[error("run {0} exists already: choose another id, or leave it out")]
     RunExists(RunId),
+    /// The run to be repeated is not in the store.
+    #[error("run {0}, which is to be repeated, is not known to the trace store")]
+    UnknownRun(RunId),
+    /// The plan does not have the node that a repetition is to begin with.
+    #[error("the workflow has no node {0} to run again from")]
+    UnknownNode(NodeId),
     /// The store cannot be asked.
     #[error("the trace store cannot be used: {0}")]
     Store(#[from] StoreError),

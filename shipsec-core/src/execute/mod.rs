@@ -5,10 +5,12 @@ mod local;
 mod node;
 mod recovery;
 mod retry;
+mod reuse;
 mod spill;
 
 pub use executor::{
-    Executor, ExecutorError, ResumeError, RunControl, RunHandle, RunOutcome, RunRequest, StartError,
+    Executor, ExecutorError, Rerun, ResumeError, RunControl, RunHandle, RunOutcome, RunRequest,
+    StartError,
 };
 pub use local::{LocalExecutor, LocalExecutorBuilder};
 pub use retry::{KindSettings, RetryPolicy, RetrySettings};

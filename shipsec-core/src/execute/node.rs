@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 use crate::{
-    ComponentError, PortId, Secret,
+    ComponentError, PortId, RunId, Secret,
     component::{
         ActivePorts, More, NodeOutput, Output, PortError, PortPriority, PortSpec, PortType,
         PortValues,
@@ -350,6 +350,8 @@ pub(crate) struct Finished {
     pub(crate) active_ports: Option<Box<[PortId]>>,
     /// Which ports are active.
     pub(crate) active: ActivePorts,
+    /// The earlier run that the outputs were taken over from.
+    pub(crate) reused_from: Option<RunId>,
 }
 
 /// Whether the value of a node's only port fits it, and nothing in it can have to be masked.
@@ -406,6 +408,7 @@ pub(crate) fn finish(
         masked,
         active_ports,
         active,
+        reused_from: None,
     })
 }
 
@@ -462,7 +465,10 @@ impl Finished {
 
     /// Whether the log holds the outputs as they are, and the node does not branch.
     pub(crate) fn is_plain(&self) -> bool {
-        self.masked.is_none() && self.active_ports.is_none() && self.active == ActivePorts::All
+        self.masked.is_none()
+            && self.active_ports.is_none()
+            && self.active == ActivePorts::All
+            && self.reused_from.is_none()
     }
 
     /// The payload of `NODE_COMPLETED`.
@@ -470,6 +476,7 @@ impl Finished {
         EventKind::NodeCompleted(CompletedPayload {
             outputs: self.recorded(node),
             active_ports: self.active_ports.clone(),
+            reused_from: self.reused_from.clone(),
             duration_ms,
         })
     }

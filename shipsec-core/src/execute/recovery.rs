@@ -71,6 +71,20 @@ pub(crate) struct Recovery {
 }
 
 impl Recovery {
+    /// The plan of a run, and what it was started with.
+    pub(crate) async fn start_of(
+        store: &Arc<dyn TraceStore>,
+        run: &RunId,
+        registry: Option<&Registry>,
+    ) -> Result<(Arc<Plan>, Arc<Map<String, Json>>), ResumeError> {
+        let page = store.read(run, 0, 1).await?;
+        let first = page
+            .first()
+            .ok_or_else(|| ResumeError::UnknownRun(run.clone()))?;
+        let Self { plan, inputs, .. } = Self::begin(first, registry)?;
+        Ok((plan, inputs))
+    }
+
     /// Reads the log of a run to its end.
     pub(crate) async fn read(
         store: &Arc<dyn TraceStore>,
@@ -249,7 +263,7 @@ impl Recovery {
 }
 
 /// Outputs with the ports in the order of the plan, as those who read them by index expect.
-fn planned(node: &PlanNode, recorded: &Outputs) -> Outputs {
+pub(crate) fn planned(node: &PlanNode, recorded: &Outputs) -> Outputs {
     let values = node.output_ids.iter();
     let values: PortValues = values
         .map(|port| recorded.get(port.as_str()).cloned())
@@ -261,16 +275,22 @@ fn planned(node: &PlanNode, recorded: &Outputs) -> Outputs {
     }
 }
 
-struct Loader<'a> {
-    artifacts: &'a ArtifactStore,
-    secrets: &'a Arc<dyn SecretSource>,
-    masker: &'a Masker,
+/// Fetches what the log holds elsewhere.
+pub(crate) struct Loader<'a> {
+    pub(crate) artifacts: &'a ArtifactStore,
+    pub(crate) secrets: &'a Arc<dyn SecretSource>,
+    pub(crate) masker: &'a Masker,
 }
 
 type Problem = (crate::PortId, String);
 
 impl Loader<'_> {
-    async fn outputs(&self, node: &PlanNode, recorded: &Outputs) -> Result<Arc<Outputs>, Problem> {
+    /// The outputs of a node as those after it need them; or the port that cannot be had, and why.
+    pub(crate) async fn outputs(
+        &self,
+        node: &PlanNode,
+        recorded: &Outputs,
+    ) -> Result<Arc<Outputs>, Problem> {
         let mut outputs = planned(node, recorded);
         let Some(OutputNotes {
             refs,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{PortOutput, outputs};
 use crate::{
-    NodeId, PortId,
+    NodeId, PortId, RunId,
     event::{
         AwaitingInputPayload, ComponentRef, ErrorPayload, EventKind, Level, Outputs,
         ProgressSource, Record, SkipReason, Timestamp,
@@ -193,6 +193,9 @@ pub struct NodeView {
     /// Active ports of a node that branches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_ports: Option<Arc<[PortId]>>,
+    /// The earlier run that its outputs were taken over from: it did not run itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reused_from: Option<RunId>,
     /// Why its last attempt that failed did so; none once it has completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Arc<ErrorPayload>>,
@@ -233,6 +236,7 @@ impl NodeView {
             artifacts: 0,
             outputs: None,
             active_ports: None,
+            reused_from: None,
             error: None,
             retry_at: None,
             handled_by: None,
@@ -325,6 +329,7 @@ impl NodeView {
                 self.takes(Some(payload.duration_ms), record.timestamp);
                 self.outputs = Some(payload.outputs.clone());
                 self.active_ports = payload.active_ports.as_deref().map(Arc::from);
+                self.reused_from.clone_from(&payload.reused_from);
                 self.error = None;
             }
             EventKind::NodeFailed(payload) => {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::RunView;
 use crate::{
     RunId, WorkflowId,
-    event::{Failure, Timestamp, Trigger, WorkflowStatus},
+    event::{Failure, ParentRun, Timestamp, Trigger, WorkflowStatus},
 };
 
 /// The status of a run: what a status endpoint gives.
@@ -36,6 +36,9 @@ pub struct StatusReport {
     pub failure: Option<Failure>,
     /// What set it off.
     pub trigger: Trigger,
+    /// The run that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentRun>,
     /// Which executor runs it.
     pub executor: Option<String>,
     /// The queue it was put into.
@@ -73,6 +76,7 @@ impl From<&RunView> for StatusReport {
             },
             failure: view.failure.as_deref().cloned(),
             trigger: view.trigger.clone().unwrap_or_default(),
+            parent: view.parent.clone(),
             executor: view.executor.clone(),
             task_queue: view.task_queue.clone(),
         }

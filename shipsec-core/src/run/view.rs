@@ -12,7 +12,7 @@ use crate::{
     NodeId, RunId, WorkflowId,
     event::{
         ArtifactPayload, ComponentRef, Event, EventKind, Failure, HashSource, NodeRef, Outputs,
-        StatusPayload, Timestamp, Trigger, WorkflowStatus,
+        ParentRun, StatusPayload, StopCause, Timestamp, Trigger, WorkflowStatus,
     },
     schedule::EdgeState,
     workflow::{Definition, EdgeDefinition, EdgeKind},
@@ -105,6 +105,10 @@ pub struct RunView {
     pub inputs: Option<Arc<Map<String, Json>>>,
     /// What set it off.
     pub trigger: Option<Trigger>,
+    /// The run that it belongs to.
+    pub parent: Option<ParentRun>,
+    /// Why it is being stopped, as long as it has not ended.
+    pub stopping: Option<StopCause>,
     /// Which executor runs it.
     pub executor: Option<String>,
     /// The queue it was put into.
@@ -146,6 +150,8 @@ impl RunView {
             definition_hash: None,
             inputs: None,
             trigger: None,
+            parent: None,
+            stopping: None,
             executor: None,
             task_queue: None,
             started_at: None,
@@ -235,6 +241,11 @@ impl RunView {
         first(&mut self.definition_hash, &payload.definition_hash);
         first(&mut self.inputs, &payload.inputs);
         first(&mut self.trigger, &payload.trigger);
+        first(&mut self.parent, &payload.parent);
+        self.stopping = match status.is_final() {
+            true => None,
+            false => payload.stopping.or(self.stopping),
+        };
         // Another executor may take a run over.
         latest(&mut self.executor, &payload.executor);
         latest(&mut self.task_queue, &payload.task_queue);
@@ -493,6 +504,8 @@ impl Serialize for RunView {
             #[serde(flatten)]
             status: super::StatusReport,
             #[serde(skip_serializing_if = "Option::is_none")]
+            stopping: Option<StopCause>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             inputs: Option<&'a Map<String, Json>>,
             counts: NodeCounts,
             log_counts: LogCounts,
@@ -505,6 +518,7 @@ impl Serialize for RunView {
         Out {
             sequence: self.sequence,
             status: self.into(),
+            stopping: self.stopping,
             inputs: self.inputs.as_deref(),
             counts: self.counts,
             log_counts: self.log_counts,

@@ -297,7 +297,7 @@ fn quote(text: &str, to: &mut Vec<u8>) {
 }
 
 /// Writes JSON with sorted keys, whatever order the maps of `serde_json` have in this build.
-fn canonical(tree: &Json, to: &mut Vec<u8>) {
+pub(crate) fn canonical(tree: &Json, to: &mut Vec<u8>) {
     match tree {
         Json::Object(fields) => {
             let mut sorted: Vec<(&String, &Json)> = fields.iter().collect();

@@ -14,6 +14,7 @@ mod restore;
 
 pub use builder::{AnyNode, Input, InputOf, NodeHandle, Output, OutputOf, WorkflowBuilder};
 pub use compile::{Compiled, compile};
+pub(crate) use definition::canonical;
 pub use definition::{
     ActionDefinition, Definition, EdgeDefinition, InputMapping, NodeMetadata, RuntimeInput,
     WorkflowConfig,

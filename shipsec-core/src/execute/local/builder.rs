@@ -18,10 +18,13 @@ use super::{
 use crate::{
     Registry, RunId,
     context::{Clock, NoSecrets, RunScope, SecretSource},
-    event::{DefinitionSource, HashSource, StatusPayload, Timestamp, WorkflowStatus},
+    event::{
+        DefinitionSource, HashSource, ParentRun, Relation, StatusPayload, Timestamp, WorkflowStatus,
+    },
     execute::{
-        Executor, ExecutorError, ResumeError, RunControl, RunHandle, RunRequest, StartError,
+        Executor, ExecutorError, Rerun, ResumeError, RunControl, RunHandle, RunRequest, StartError,
         recovery::Recovery,
+        reuse::{Reuse, ReuseError},
     },
     storage::ArtifactStore,
     trace::{Lease, LeaseError, Masker, Recorder, RunFilter, StoreError, TraceStore},
@@ -198,6 +201,42 @@ impl LocalExecutor {
         store.acquire(run, holder, settings.lease).await
     }
 
+    /// What a repetition that is resumed may still take over. Where the earlier run is gone its
+    /// nodes run.
+    async fn reuse_again(&self, log: &Recovery) -> Result<Option<Reuse>, StoreError> {
+        let Some(parent) = log.view.parent.as_ref() else {
+            return Ok(None);
+        };
+        let rerun = Rerun {
+            run_id: parent.run_id.clone(),
+            from: parent.node_id.clone(),
+            cached: parent.cached,
+        };
+        if parent.relation != Relation::Rerun {
+            return Ok(None);
+        }
+        match Reuse::read(&self.0.store, &rerun, &log.plan, &log.inputs).await {
+            Ok(reuse) => Ok(reuse),
+            Err(ReuseError::Store(error)) => Err(error),
+            Err(ReuseError::UnknownRun | ReuseError::UnknownNode(_)) => Ok(None),
+        }
+    }
+
+    /// What a run was started with, to [start](Executor::start) it again: its plan and its inputs,
+    /// linked to it. Change what is to be different, and say with [`RunRequest::from_node`] or
+    /// [`RunRequest::cached`] what is to be taken over.
+    ///
+    /// # Errors
+    ///
+    /// [`ResumeError`], where the store does not know the run or the registry does not have its
+    /// components.
+    pub async fn request_of(&self, run: &RunId) -> Result<RunRequest, ResumeError> {
+        let registry = self.0.registry.as_deref();
+        let (plan, inputs) = Recovery::start_of(&self.0.store, run, registry).await?;
+        let request = RunRequest::new(plan).rerun_of(run.clone());
+        Ok(request.with_inputs((*inputs).clone()))
+    }
+
     /// Gives a lease back under which nothing was recorded.
     async fn unused(&self, lease: &Lease) {
         if let Err(error) = self.0.store.release(lease).await {
@@ -275,6 +314,7 @@ impl Executor for LocalExecutor {
             inputs,
             run_id,
             trigger,
+            rerun,
         } = request;
         crate::workflow::check_inputs(&plan, &inputs).map_err(StartError::Inputs)?;
         let run_id = run_id.unwrap_or_else(RunId::generate);
@@ -291,6 +331,20 @@ impl Executor for LocalExecutor {
             Err(LeaseError::Store(error)) => return Err(error.into()),
         };
         let inputs = Arc::new(inputs);
+        let reuse = match &rerun {
+            None => None,
+            Some(rerun) => match Reuse::read(&self.0.store, rerun, &plan, &inputs).await {
+                Ok(reuse) => reuse,
+                Err(error) => {
+                    self.unused(&lease).await;
+                    return Err(match error {
+                        ReuseError::UnknownRun => StartError::UnknownRun(rerun.run_id.clone()),
+                        ReuseError::UnknownNode(node) => StartError::UnknownNode(node),
+                        ReuseError::Store(error) => error.into(),
+                    });
+                }
+            },
+        };
         let begin = Begin {
             wall: self.now(),
             inputs: inputs.clone(),
@@ -301,10 +355,19 @@ impl Executor for LocalExecutor {
         first.definition_hash = Some(HashSource::of(&plan));
         first.inputs = Some(inputs);
         first.trigger = Some(trigger);
+        first.parent = rerun.map(|rerun| {
+            let mut parent = ParentRun::new(rerun.run_id, Relation::Rerun, rerun.from);
+            parent.cached = rerun.cached;
+            parent
+        });
         first.executor = Some("local".to_owned());
         let scope = self.scope(&plan, run_id, Arc::default(), begin);
         let shared = self.shared(scope, lease);
-        shared.driver().begin(&shared, first);
+        {
+            let mut driver = shared.driver();
+            driver.reuse = reuse.map(Box::new);
+            driver.begin(&shared, first);
+        }
         Ok(self.launch(shared))
     }
 
@@ -319,6 +382,7 @@ impl Executor for LocalExecutor {
             let mut log = Recovery::read(&self.0.store, run, registry).await?;
             log.load(&self.0.artifacts, &self.0.secrets, &masker)
                 .await?;
+            let reuse = self.reuse_again(&log).await?;
             // Time does not go backwards within a log, though the clocks of two hosts differ.
             let now = self.now();
             let begin = Begin {
@@ -327,7 +391,11 @@ impl Executor for LocalExecutor {
             };
             let scope = self.scope(&log.plan, run.clone(), masker.clone(), begin);
             let shared = self.shared(scope, lease.clone());
-            let restored = shared.driver().restore(&shared, &log);
+            let restored = {
+                let mut driver = shared.driver();
+                driver.reuse = reuse.map(Box::new);
+                driver.restore(&shared, &log)
+            };
             restored.map_err(|problem| ResumeError::Log {
                 run: run.clone(),
                 problem,

@@ -24,6 +24,7 @@ use crate::{
     execute::{
         RunOutcome,
         node::{Finished, Upstream},
+        reuse::{Done, Left, Reuse},
     },
     schedule::{self, Command, NodeIx, Outcome, PortIx, Scheduler},
     workflow::Plan,
@@ -71,6 +72,8 @@ pub(super) struct Active {
     pub(super) asked: Option<Asked>,
     /// The component is done, its large outputs are being stored.
     pub(super) spilling: Option<(Finished, Moment)>,
+    /// It does not run: what an earlier run gave is being fetched.
+    pub(super) taking: Option<Arc<Done>>,
 }
 
 /// What follows from a fact, once that is stored. In the order of the facts, so that the scheduler
@@ -138,6 +141,8 @@ pub(super) struct Driver {
     pub(super) stop: Stop,
     /// How many attempts of a node ended with their process: they do not count against its retries.
     pub(super) excused: HashMap<u32, u32>,
+    /// What may be taken over from an earlier run.
+    pub(super) reuse: Option<Box<Reuse>>,
     /// The counter of the last record about the run as a whole.
     pub(super) said: u32,
     pub(super) defect: Option<Failure>,
@@ -190,6 +195,7 @@ impl Driver {
             spare: None,
             stop: Stop::default(),
             excused: HashMap::new(),
+            reuse: None,
             said: 0,
             defect: None,
             sinks: HashMap::new(),
@@ -232,6 +238,13 @@ impl Driver {
                     result,
                 } => {
                     self.spilled(shared, node, attempt, result);
+                }
+                Message::Fetched {
+                    node,
+                    attempt,
+                    result,
+                } => {
+                    self.fetched(shared, node, attempt, result);
                 }
                 Message::Appended(Ok(())) => {
                     self.appending = false;
@@ -302,6 +315,7 @@ impl Driver {
             let node = NodeIx(index as u32);
             let ids = &shared.plan.nodes[index].output_ids;
             self.keep_sink(node.0, || outputs.outputs(ids));
+            self.note(shared, node.0, || Left::Outputs(outputs.outputs(ids)));
             self.upstream[index] = Some(Upstream::Outputs(outputs));
             self.complete(node, Outcome::succeeded());
         }
@@ -338,7 +352,9 @@ impl Driver {
                     active,
                 } => {
                     let ids = &shared.plan.nodes[index].output_ids;
-                    self.keep_sink(node, || masked.unwrap_or_else(|| outputs.outputs(ids)));
+                    let recorded = || masked.clone().unwrap_or_else(|| outputs.outputs(ids));
+                    self.keep_sink(node, recorded);
+                    self.note(shared, node, || Left::Outputs(recorded()));
                     self.upstream[index] = Some(Upstream::Outputs(outputs));
                     let active = match active {
                         ActivePorts::All => schedule::ActivePorts::All,
@@ -350,6 +366,7 @@ impl Driver {
                     Outcome::Succeeded { active }
                 }
                 How::Failed(error) => {
+                    self.note(shared, node, || Left::Failed(error.clone()));
                     self.upstream[index] = Some(Upstream::Failed(error));
                     Outcome::Failed
                 }
@@ -444,6 +461,9 @@ fn pump(shared: &Arc<Shared>, epoch: u64) -> Next {
         }
         if let Some(ready) = driver.next_ready(shared) {
             burst += 1;
+            if driver.reuse.is_some() && driver.takes_over(shared, ready) {
+                continue;
+            }
             let Some((cx, mut work)) = driver.begin_attempt(shared, ready) else {
                 continue;
             };

@@ -12,6 +12,7 @@ mod ending;
 mod limits;
 mod nodes;
 mod resume;
+mod reuse;
 mod shared;
 mod store;
 mod timers;

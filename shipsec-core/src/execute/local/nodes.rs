@@ -217,6 +217,7 @@ impl Driver {
                 kill,
                 asked: None,
                 spilling: None,
+                taking: None,
             },
         );
     }
@@ -393,6 +394,7 @@ impl Driver {
                 kill,
                 asked: None,
                 spilling,
+                taking: None,
             },
         );
     }
@@ -473,7 +475,7 @@ impl Driver {
         self.limits.give_back(group, &mut self.ready);
     }
 
-    fn completed(
+    pub(super) fn completed(
         &mut self,
         shared: &Arc<Shared>,
         node: u32,

@@ -20,6 +20,7 @@ use crate::{
     execute::{
         node::Upstream,
         recovery::{Ended, Recovery, Step},
+        reuse::Left,
     },
     run::NodeState,
     schedule::{self, CancelReason, Command, NodeIx, Outcome, PortIx},
@@ -101,6 +102,7 @@ impl Driver {
             Ended::Completed { outputs, active } => {
                 let plan_node = &shared.plan.nodes[node as usize];
                 self.keep_sink(node, || outputs.clone());
+                self.note(shared, node, || Left::Outputs(outputs.clone()));
                 self.upstream[node as usize] =
                     Some(Upstream::Outputs(Given::Several(outputs.clone())));
                 let active = match active {
@@ -113,6 +115,7 @@ impl Driver {
                 Outcome::Succeeded { active }
             }
             Ended::Failed(error) => {
+                self.note(shared, node, || Left::Failed(error.clone()));
                 self.upstream[node as usize] = Some(Upstream::Failed(error.clone()));
                 Outcome::Failed
             }

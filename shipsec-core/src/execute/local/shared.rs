@@ -13,7 +13,7 @@ use tokio::{sync::watch, task::AbortHandle, time::Instant};
 
 use super::driver::Driver;
 use crate::{
-    ComponentError,
+    ComponentError, PortId,
     component::NodeOutput,
     context::RunScope,
     event::Outputs,
@@ -50,6 +50,12 @@ pub(super) enum Message {
         node: u32,
         attempt: u32,
         result: Result<Arc<Outputs>, ComponentError>,
+    },
+    /// Outputs of an earlier run are here, or cannot be had.
+    Fetched {
+        node: u32,
+        attempt: u32,
+        result: Result<Arc<Outputs>, (PortId, String)>,
     },
     /// The batch in flight is stored, or never will be.
     Appended(Result<(), StoreError>),
