@@ -1,8 +1,9 @@
 //! What the command line says.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+use shipsec_core::run::replay::{Position, Speed};
 
 /// Builds, checks, runs and inspects workflows of typed components.
 #[derive(Debug, Parser)]
@@ -92,6 +93,13 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Play a run back, or show it at one moment.
+    ///
+    /// On a terminal it plays, also a run that goes on: space plays and pauses, left and right step
+    /// by an event, up and down choose a node, n and p go to its next and previous change, + and -
+    /// change the speed, g shortens gaps, home and end jump, q quits. Elsewhere, and with --format
+    /// json, the state at the moment is printed: at the end of the log, or --at.
+    Replay(ReplayArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -124,6 +132,33 @@ pub(crate) struct RunArgs {
     /// What to show: a live view on a terminal, plain lines elsewhere, or the event log itself.
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Output,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArg,
+    /// The moment: the sequence number of an event, a time (RFC 3339), or a length of time since
+    /// the start such as 1m30s or +12.5s.
+    #[arg(long, value_name = "N|TIME")]
+    pub(crate) at: Option<Position>,
+    /// Seconds of the run for each second, from 0.01 to 10000.
+    #[arg(long, value_name = "X", default_value_t)]
+    pub(crate) speed: Speed,
+    /// Play gaps between events that are longer than this as if they were as long, in seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) max_gap: Option<Duration>,
+    /// How to print the state.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().map(Duration::try_from_secs_f64);
+    match seconds {
+        Some(Ok(seconds)) => Ok(seconds),
+        _ => Err("expected a number of seconds such as 2 or 0.5".to_owned()),
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@ use std::{future::Future, process::ExitCode};
 use clap::CommandFactory as _;
 use shipsec_core::run::{RunOutputs, StatusReport};
 
-use super::{artifacts, check, components, events, run, runs};
+use super::{artifacts, check, components, events, replay, run, runs};
 use crate::{
     args::{Args, Command, RunArg},
     failure::Failure,
@@ -40,6 +40,7 @@ pub(crate) fn execute(args: Args) -> Result<ExitCode, Failure> {
             get.as_deref().zip(output.as_deref()),
             format,
         )),
+        Command::Replay(args) => replay::replay(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "shipsec", &mut script);

@@ -5,6 +5,7 @@ mod check;
 mod components;
 mod dispatch;
 mod events;
+mod replay;
 mod run;
 mod runs;
 

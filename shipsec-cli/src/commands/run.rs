@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The exit code of a run that somebody interrupted.
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// How long a run that was killed has to record that.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -245,14 +245,14 @@ fn place(place: &Place) -> String {
 }
 
 /// Ctrl-C, and being asked to end.
-struct Interrupts {
+pub(super) struct Interrupts {
     #[cfg(unix)]
     signals: [tokio::signal::unix::Signal; 3],
 }
 
 #[cfg(unix)]
 impl Interrupts {
-    fn new() -> Result<Self, Failure> {
+    pub(super) fn new() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
         let listen =
             |kind| signal(kind).map_err(|error| Failure::failed(format!("signals: {error}")));
@@ -265,7 +265,7 @@ impl Interrupts {
         })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.signals;
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -277,11 +277,11 @@ impl Interrupts {
 
 #[cfg(not(unix))]
 impl Interrupts {
-    fn new() -> Result<Self, Failure> {
+    pub(super) fn new() -> Result<Self, Failure> {
         Ok(Self {})
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }

@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 use shipsec_core::{
-    event::{Level, Timestamp},
+    event::{Event, EventKind, Level, Timestamp},
     run::{NodeState, NodeView, RunView},
 };
 
@@ -23,6 +23,19 @@ pub(super) struct LogLine {
     pub(super) text: String,
 }
 
+impl LogLine {
+    /// What an event says, where it is a line of a log, or worth one.
+    pub(super) fn of(event: &Event) -> Option<Self> {
+        let shown = matches!(event.kind, EventKind::NodeLog(_) | EventKind::Unknown(_))
+            || event.level >= Level::Warn;
+        shown.then(|| Self {
+            node: visible(event.node_id().map_or("run", |id| id.as_str())).into_owned(),
+            level: event.level,
+            text: describe::event(event),
+        })
+    }
+}
+
 /// The size of the screen, and what moves.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
@@ -30,23 +43,25 @@ pub(super) struct Moment {
     pub(super) rows: usize,
     pub(super) now: Timestamp,
     pub(super) tick: usize,
+    /// The place of a node that somebody looks at.
+    pub(super) chosen: Option<usize>,
 }
 
 /// A line that takes at most the columns of the screen.
-struct Line {
-    text: String,
-    room: usize,
+pub(super) struct Line {
+    pub(super) text: String,
+    pub(super) room: usize,
 }
 
 impl Line {
-    fn new(columns: usize) -> Self {
+    pub(super) fn new(columns: usize) -> Self {
         Self {
             text: String::new(),
             room: columns,
         }
     }
 
-    fn add(mut self, style: Style, text: &str) -> Self {
+    pub(super) fn add(mut self, style: Style, text: &str) -> Self {
         let shown = fit(text, self.room);
         if !shown.is_empty() {
             self.text.push_str(&format!("{style}{shown}{style:#}"));
@@ -147,7 +162,10 @@ fn nodes(view: &RunView, room: usize, moment: Moment, lines: &mut Vec<String>) {
         let mut ranked: Vec<_> = view.nodes().map(|(_, node)| node).enumerate().collect();
         let best = room - 1;
         if best < ranked.len() && best > 0 {
-            ranked.select_nth_unstable_by_key(best - 1, |(place, node)| (rank(node), *place));
+            let key = |(place, node): &(usize, &NodeView)| {
+                (Some(*place) != moment.chosen, rank(node), *place)
+            };
+            ranked.select_nth_unstable_by_key(best - 1, key);
         }
         ranked.truncate(best);
         ranked
@@ -159,8 +177,12 @@ fn nodes(view: &RunView, room: usize, moment: Moment, lines: &mut Vec<String>) {
     let names = names.max().unwrap_or(0).min(WIDEST).min(moment.columns / 3);
     let words = shown.iter().map(|(_, node)| width(&word(node)));
     let words = words.max().unwrap_or(0);
-    for (_, node) in &shown {
-        lines.push(node_line(node, names, words, moment));
+    for (place, node) in &shown {
+        let name = match Some(*place) == moment.chosen {
+            true => style::CHOSEN,
+            false => style::PLAIN,
+        };
+        lines.push(node_line(node, name, names, words, moment));
     }
     if shown.len() < all {
         let counts = &view.counts;
@@ -196,7 +218,13 @@ fn word(node: &NodeView) -> String {
     }
 }
 
-fn node_line(node: &NodeView, names: usize, words: usize, moment: Moment) -> String {
+fn node_line(
+    node: &NodeView,
+    emphasis: Style,
+    names: usize,
+    words: usize,
+    moment: Moment,
+) -> String {
     let colour = style::state_style(node.state);
     let sign = style::state_sign(node.state, moment.tick);
     let name = pad(&visible(node.node_id.as_str()), names);
@@ -212,7 +240,7 @@ fn node_line(node: &NodeView, names: usize, words: usize, moment: Moment) -> Str
     };
     let line = Line::new(moment.columns)
         .add(colour, &format!("{sign} "))
-        .add(style::PLAIN, &name)
+        .add(emphasis, &name)
         .add(colour, &format!("  {}", pad(&word(node), words)))
         .add(style::DIM, &format!("  {time:>8}"));
     let line = bar(node, line);
@@ -327,6 +355,7 @@ mod tests {
             rows,
             now: "2026-01-01T00:00:02.5Z".parse().unwrap(),
             tick: 3,
+            chosen: None,
         };
         let lines = frame(
             &view(nodes),

@@ -11,14 +11,11 @@ use crossterm::{
     terminal::{self, Clear, ClearType},
 };
 use shipsec_core::{
-    event::{Event, EventKind, Level, Timestamp},
+    event::{Event, Timestamp},
     run::RunView,
 };
 
-use super::{
-    describe,
-    frame::{LOG_LINES, LogLine, Moment, frame},
-};
+use super::frame::{LOG_LINES, LogLine, Moment, frame};
 use crate::text::visible;
 
 /// How often the view turns its signs.
@@ -52,19 +49,13 @@ impl Live {
     }
 
     pub(super) fn event(&mut self, event: &Event) {
-        let shown = matches!(event.kind, EventKind::NodeLog(_) | EventKind::Unknown(_))
-            || event.level >= Level::Warn;
-        if !shown {
+        let Some(line) = LogLine::of(event) else {
             return;
-        }
+        };
         if self.logs.len() == LOG_LINES {
             self.logs.pop_front();
         }
-        self.logs.push_back(LogLine {
-            node: visible(event.node_id().map_or("run", |id| id.as_str())).into_owned(),
-            level: event.level,
-            text: describe::event(event),
-        });
+        self.logs.push_back(line);
     }
 
     pub(super) fn note(&mut self, note: &str) {
@@ -93,6 +84,7 @@ impl Live {
             rows: usize::from(rows).saturating_sub(1),
             now: Timestamp::now(),
             tick: self.tick,
+            chosen: None,
         };
         let lines = frame(
             view,

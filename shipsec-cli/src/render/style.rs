@@ -9,6 +9,7 @@ use shipsec_core::{
 pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const PLAIN: Style = Style::new();
+pub(super) const CHOSEN: Style = Style::new().invert();
 
 const fn coloured(colour: AnsiColor) -> Style {
     Style::new().fg_color(Some(anstyle::Color::Ansi(colour)))

@@ -1,124 +1,17 @@
 //! The live view on a terminal, and being interrupted.
 
-use std::{
-    io::{Read as _, Write as _},
-    num::NonZero,
-    process::Stdio,
-    sync::mpsc,
-    time::Duration,
-};
+use std::{io::Read as _, process::Stdio};
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::json;
 
-use crate::support::{Desk, behind_start, connect};
-
-/// Nothing here takes this long unless something hangs.
-const HANGS: Duration = Duration::from_secs(60);
-
-/// A terminal with the command in it.
-struct Terminal {
-    screen: vt100::Parser,
-    bytes: mpsc::Receiver<Vec<u8>>,
-    keys: Box<dyn std::io::Write + Send>,
-    child: Box<dyn portable_pty::Child + Send + Sync>,
-    /// Everything that was written, for what a screen does not keep.
-    all: Vec<u8>,
-    // Closing it would hang the command up.
-    _pty: Box<dyn portable_pty::MasterPty + Send>,
-}
-
-impl Terminal {
-    fn run(desk: &Desk, rows: u16, cols: u16, arguments: &[&str]) -> Self {
-        let size = PtySize {
-            rows,
-            cols,
-            pixel_width: 0,
-            pixel_height: 0,
-        };
-        let pty = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_shipsec"));
-        command.args(arguments);
-        command.cwd(desk.path());
-        command.env("TERM", "xterm-256color");
-        for variable in ["SHIPSEC_STORE", "SHIPSEC_ARTIFACTS", "NO_COLOR"] {
-            command.env_remove(variable);
-        }
-        let child = pty.slave.spawn_command(command).unwrap();
-        drop(pty.slave);
-        let mut reader = pty.master.try_clone_reader().unwrap();
-        let (send, bytes) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(read @ 1..) = reader.read(&mut buffer) {
-                if send.send(buffer[..read].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        Self {
-            screen: vt100::Parser::new(some(rows), some(cols), 1000),
-            bytes,
-            keys: pty.master.take_writer().unwrap(),
-            child,
-            all: Vec::new(),
-            _pty: pty.master,
-        }
-    }
-
-    /// Reads on until the screen shows it.
-    fn wait_for(&mut self, what: &str) {
-        while !self.screen.screen().contents().contains(what) {
-            match self.bytes.recv_timeout(HANGS) {
-                Ok(bytes) => self.take(&bytes),
-                Err(error) => panic!(
-                    "{error} before {what:?}:\n{}",
-                    self.screen.screen().contents()
-                ),
-            }
-        }
-    }
-
-    fn take(&mut self, bytes: &[u8]) {
-        self.all.extend_from_slice(bytes);
-        self.screen.process(bytes);
-    }
-
-    fn press_ctrl_c(&mut self) {
-        self.keys.write_all(&[3]).unwrap();
-        self.keys.flush().unwrap();
-    }
-
-    /// The exit code, and all that stays on the screen or above it.
-    fn end(mut self) -> (u32, String) {
-        while let Ok(bytes) = self.bytes.recv_timeout(HANGS) {
-            self.take(&bytes);
-        }
-        let code = self.child.wait().unwrap().exit_code();
-        assert!(
-            !self.screen.screen().hide_cursor(),
-            "the cursor is given back"
-        );
-        self.screen.screen_mut().set_scrollback(usize::MAX);
-        let above = match self.screen.screen().scrollback() {
-            0 => String::new(),
-            _ => self.screen.screen().contents(),
-        };
-        self.screen.screen_mut().set_scrollback(0);
-        (
-            code,
-            format!("{above}\n{}", self.screen.screen().contents()),
-        )
-    }
-}
-
-fn some(cells: u16) -> NonZero<u16> {
-    NonZero::new(cells).expect("a terminal has cells")
-}
+use crate::{
+    support::{Desk, behind_start, connect},
+    terminal::{HANGS, Terminal},
+};
 
 fn sleeper(ms: u64) -> (&'static str, &'static str, serde_json::Value) {
     ("nap", "dev.sleep", json!({ "ms": ms }))

@@ -3,4 +3,6 @@
 mod bad_days;
 mod commands;
 mod live;
+mod replay;
 mod support;
+mod terminal;

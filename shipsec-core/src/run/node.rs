@@ -247,18 +247,21 @@ impl NodeView {
         }
     }
 
-    /// About how many bytes hang on it that the same node at an earlier time does not share.
+    /// About how many bytes it takes in an `Arc` beside the same node at an earlier time.
     pub(super) fn bytes_beside(&self, before: Option<&Self>) -> usize {
+        /// Two counts stand before what is shared.
+        const COUNTS: usize = 2 * size_of::<usize>();
+        let own = size_of::<Self>() + COUNTS;
         let Some(progress) = &self.progress else {
-            return 0;
+            return own;
         };
         let shared = before.and_then(|before| before.progress.as_ref());
         if shared.is_some_and(|shared| Arc::ptr_eq(shared, progress)) {
-            return 0;
+            return own;
         }
         let texts = [progress.message.as_deref(), progress.unit.as_deref()];
-        let texts = texts.into_iter().flatten().map(|text| text.len() + 16);
-        size_of::<ProgressView>() + 16 + texts.sum::<usize>()
+        let texts = texts.into_iter().flatten().map(|text| text.len() + COUNTS);
+        own + size_of::<ProgressView>() + COUNTS + texts.sum::<usize>()
     }
 
     /// Takes an event about this node, and tells whether it came in time. The state moves as the

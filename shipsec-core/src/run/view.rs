@@ -131,7 +131,9 @@ pub struct RunView {
     pub unknown_events: u64,
     said_outputs: Option<Arc<BTreeMap<NodeId, Arc<Outputs>>>>,
     shape: Option<Arc<Shape>>,
-    nodes: Chunks<NodeView>,
+    /// Shared one by one, so that a copy pays for the nodes that change and not for their
+    /// neighbours.
+    nodes: Chunks<Arc<NodeView>>,
     /// Places of nodes that are not planned.
     unplanned: Arc<HashMap<NodeId, u32>>,
     /// By index of the definition's edges.
@@ -275,7 +277,7 @@ impl RunView {
 
     /// Lets `change` change a node, and draws the consequences.
     fn change(&mut self, place: usize, change: impl FnOnce(&mut NodeView) -> bool) -> Option<bool> {
-        let node = self.nodes.get_mut(place)?;
+        let node = Arc::make_mut(self.nodes.get_mut(place)?);
         let before = node.state;
         let result = change(node);
         let after = node.state;
@@ -309,7 +311,7 @@ impl RunView {
         let mut components: HashMap<(&str, &str), Arc<ComponentRef>> = HashMap::new();
         for (at, id) in order.into_iter().enumerate() {
             let before = old.get(&id).and_then(|place| seen.get(*place as usize));
-            let mut node = before.cloned().unwrap_or_else(|| NodeView::new(id));
+            let mut node = before.cloned().unwrap_or_else(|| NodeView::new(id).into());
             let action = definition.actions.get(at);
             if let Some(action) = action.filter(|action| action.node == node.node_id) {
                 let name = (action.component_id.as_str(), &*action.component_version);
@@ -320,6 +322,7 @@ impl RunView {
                     })
                 };
                 let planned = components.entry(name).or_insert_with(make);
+                let node = Arc::make_mut(&mut node);
                 node.component.get_or_insert_with(|| planned.clone());
             }
             self.nodes.push(node);
@@ -363,7 +366,7 @@ impl RunView {
             view.end_with_run(at);
         }
         *self.counts.of(view.state) += 1;
-        self.nodes.push(view);
+        self.nodes.push(view.into());
         Arc::make_mut(&mut self.unplanned).insert(node.id.clone(), place as u32);
         place
     }
@@ -384,7 +387,10 @@ impl RunView {
         for (first, nodes) in self.nodes.unshared(&before.nodes) {
             bytes += size_of_val(nodes);
             for (at, node) in nodes.iter().enumerate() {
-                bytes += node.bytes_beside(before.nodes.get(first + at));
+                let before = before.nodes.get(first + at);
+                if before.is_none_or(|before| !Arc::ptr_eq(node, before)) {
+                    bytes += node.bytes_beside(before.map(|before| &**before));
+                }
             }
         }
         let edges = self.edges.unshared(&before.edges);
@@ -406,17 +412,17 @@ impl RunView {
 
     /// The node at a place: the planned ones in the order of the definition's actions, then others.
     pub(crate) fn node_at(&self, place: usize) -> Option<&NodeView> {
-        self.nodes.get(place)
+        self.nodes.get(place).map(|node| &**node)
     }
 
     /// A node.
     pub fn node(&self, id: &str) -> Option<&NodeView> {
-        self.nodes.get(self.find(id)?)
+        self.nodes.get(self.find(id)?).map(|node| &**node)
     }
 
     /// The nodes in the order of the definition; those that it does not have, at the end.
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = (&NodeId, &NodeView)> {
-        self.nodes.iter().map(|node| (&node.node_id, node))
+        self.nodes.iter().map(|node| (&node.node_id, &**node))
     }
 
     /// The edges in the order of the definition.
@@ -524,7 +530,7 @@ impl Serialize for RunView {
             log_counts: self.log_counts,
             late_events: self.late_events,
             unknown_events: self.unknown_events,
-            nodes: self.nodes.iter().collect(),
+            nodes: self.nodes.iter().map(|node| &**node).collect(),
             edges: self.edges().collect(),
             artifacts: self.artifacts().collect(),
         }

@@ -3,8 +3,9 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError, RwLock},
-    task::Poll,
 };
+
+use futures::stream::{self, StreamExt as _};
 
 use super::{StoreError, StoreErrorKind, TraceStore};
 use crate::{
@@ -18,6 +19,9 @@ use crate::{
 
 /// Events that are read at once.
 const PAGE: usize = 4096;
+
+/// Pages that the store reads while others are folded.
+const AHEAD: usize = 3;
 
 /// Events that are kept from the last seek at most, and those of one page more.
 const KEPT: usize = 2 * PAGE;
@@ -127,24 +131,25 @@ impl Replay {
     ///
     /// As [`open`](Self::open).
     pub async fn catch_up(&self) -> Result<u64, StoreError> {
-        let mut after = self.last();
-        let mut page = self.store.read(&self.run, after, PAGE).await?;
-        while let Some(last) = page.last() {
-            if last.sequence <= after {
-                return Err(self.damaged(&format!("{} stands after {after}", last.id())));
+        loop {
+            let after = self.last();
+            // Sequence numbers have no gaps, so that it is known where further pages begin.
+            let pages =
+                (0..).map(|page| self.store.read(&self.run, after + page * PAGE as u64, PAGE));
+            let mut pages = stream::iter(pages).buffered(AHEAD);
+            while let Some(page) = pages.next().await {
+                let page = page?;
+                self.feed(&page)?;
+                // A store may give less than it was asked for.
+                if page.len() < PAGE {
+                    break;
+                }
+                tokio::task::yield_now().await;
             }
-            after = last.sequence;
-            let mut reading = self.store.read(&self.run, after, PAGE);
-            // The store reads the next page while this one is folded.
-            let begun = futures::poll!(&mut reading);
-            self.feed(&page)?;
-            tokio::task::yield_now().await;
-            page = match begun {
-                Poll::Ready(page) => page?,
-                Poll::Pending => reading.await?,
-            };
+            if self.last() <= after {
+                return Ok(after);
+            }
         }
-        Ok(self.last())
     }
 
     /// Waits until the log has grown, takes what is new, and returns the last sequence number.

@@ -22,7 +22,7 @@ pub struct FrameOptions {
     /// Small events between two frames; a larger event counts as several. At least 1. Default:
     /// 2,048, which a store reads in some 2 ms.
     pub spacing: usize,
-    /// Bytes that all frames may take together, about. Default: 256 MiB.
+    /// Bytes that all frames may take together, about. Default: 384 MiB.
     pub budget: usize,
 }
 
@@ -30,7 +30,7 @@ impl Default for FrameOptions {
     fn default() -> Self {
         Self {
             spacing: 2048,
-            budget: 256 << 20,
+            budget: 384 << 20,
         }
     }
 }

@@ -162,7 +162,7 @@ fn frames_stay_within_their_budget_and_stay_even() {
             log.add("NODE_STARTED", names[(node * 7) % 600], turn, started());
         }
     }
-    let budget = 1 << 20;
+    let budget = 2 << 20;
     let options = FrameOptions::default().with_spacing(10).with_budget(budget);
     let timeline = timeline(&log.events, options);
     assert!(
