@@ -223,8 +223,9 @@ fn measure(runtime: &Runtime, name: &str, log: &Log, options: &Options) -> Resul
             resident = memory::resident().unwrap_or(0).saturating_sub(before);
         }
         let mut random = Rng::with_seed(round as u64);
-        let mut seeks = Vec::with_capacity(SEEKS);
-        for _ in 0..SEEKS {
+        let count = SEEKS.min(log.size as usize / 100).max(1);
+        let mut seeks = Vec::with_capacity(count);
+        for _ in 0..count {
             let to = random.u64(..=log.size);
             let start = Instant::now();
             let view = runtime.block_on(replay.at(to))?;
@@ -250,7 +251,7 @@ fn measure(runtime: &Runtime, name: &str, log: &Log, options: &Options) -> Resul
         }
     }
     let best = best.ok_or("no round")?;
-    let at = |share: f64| best.seeks[((SEEKS - 1) as f64 * share) as usize];
+    let at = |share: f64| best.seeks[((best.seeks.len() - 1) as f64 * share) as usize];
     let (median, p95, most) = (at(0.5), at(0.95), at(1.0));
     if options.json {
         let line = json!({
@@ -277,7 +278,7 @@ fn measure(runtime: &Runtime, name: &str, log: &Log, options: &Options) -> Resul
 impl Round {
     /// The better of each.
     fn or(self, other: Self) -> Self {
-        let p95 = |seeks: &[Duration]| seeks[(SEEKS - 1) * 95 / 100];
+        let p95 = |seeks: &[Duration]| seeks[(seeks.len() - 1) * 95 / 100];
         Self {
             open: self.open.min(other.open),
             step: self.step.min(other.step),

@@ -15,7 +15,10 @@ use shipsec_core::{
     run::RunView,
 };
 
-use super::frame::{LOG_LINES, LogLine, Moment, frame};
+use super::{
+    frame::{LOG_LINES, LogLine, Moment, frame},
+    style,
+};
 use crate::text::visible;
 
 /// How often the view turns its signs.
@@ -23,6 +26,11 @@ pub(super) const TICK: Duration = Duration::from_millis(100);
 
 /// A burst of events is drawn at most this often.
 const LEAST: Duration = Duration::from_millis(30);
+
+/// Standard output, where sequences reach the terminal also when colours do not.
+pub(super) fn stdout() -> anstream::AutoStream<io::Stdout> {
+    anstream::AutoStream::always_ansi(io::stdout())
+}
 
 /// A live view. Dropping it gives the terminal back as it was.
 #[derive(Debug)]
@@ -34,6 +42,7 @@ pub(crate) struct Live {
     drawn: usize,
     tick: usize,
     last: Option<Instant>,
+    colours: bool,
 }
 
 impl Live {
@@ -45,6 +54,7 @@ impl Live {
             drawn: 0,
             tick: 0,
             last: None,
+            colours: style::colours(),
         }
     }
 
@@ -102,7 +112,7 @@ impl Live {
         // A terminal that became smaller has pushed lines out of reach.
         self.go_up(&mut picture, moment.rows)?;
         for line in &lines {
-            picture.extend_from_slice(line.as_bytes());
+            picture.extend_from_slice(style::line(line, self.colours).as_bytes());
             queue!(picture, Clear(ClearType::UntilNewLine))?;
             picture.extend_from_slice(b"\r\n");
         }
@@ -142,6 +152,6 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         // Nobody is left to tell when the terminal is gone.
-        let _ = self.clear(&mut anstream::stdout());
+        let _ = self.clear(&mut stdout());
     }
 }

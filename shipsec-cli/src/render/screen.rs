@@ -13,6 +13,8 @@ use crossterm::{
     terminal::{self, Clear, ClearType},
 };
 
+use super::style;
+
 /// Whether the terminal is to be given back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -27,9 +29,8 @@ impl Screen {
     /// Takes the terminal.
     pub(crate) fn take() -> io::Result<Self> {
         give_back_on_panic();
-        let choice = anstream::AutoStream::choice(&io::stdout());
         let screen = Self {
-            colours: choice != anstream::ColorChoice::Never,
+            colours: style::colours(),
         };
         TAKEN.store(true, Ordering::SeqCst);
         terminal::enable_raw_mode()?;
@@ -56,13 +57,7 @@ impl Screen {
             if at > 0 {
                 picture.extend_from_slice(b"\r\n");
             }
-            match self.colours {
-                true => picture.extend_from_slice(line.as_bytes()),
-                false => {
-                    let plain = anstream::adapter::strip_str(line).to_string();
-                    picture.extend_from_slice(plain.as_bytes());
-                }
-            }
+            picture.extend_from_slice(style::line(line, self.colours).as_bytes());
             queue!(picture, Clear(ClearType::UntilNewLine))?;
         }
         queue!(

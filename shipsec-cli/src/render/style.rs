@@ -1,5 +1,7 @@
 //! Colours and signs. A state is told by sign and text; colour only helps.
 
+use std::{borrow::Cow, io};
+
 use anstyle::{AnsiColor, Style};
 use shipsec_core::{
     event::{Level, WorkflowStatus},
@@ -10,6 +12,20 @@ pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const PLAIN: Style = Style::new();
 pub(super) const CHOSEN: Style = Style::new().invert();
+
+/// Whether standard output is to have colours. A picture moves the cursor all the same, so that
+/// only its lines may lose what looks like colour.
+pub(super) fn colours() -> bool {
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// A line with its colours, or without.
+pub(super) fn line(line: &str, colours: bool) -> Cow<'_, str> {
+    match colours {
+        true => line.into(),
+        false => anstream::adapter::strip_str(line).to_string().into(),
+    }
+}
 
 const fn coloured(colour: AnsiColor) -> Style {
     Style::new().fg_color(Some(anstyle::Color::Ansi(colour)))

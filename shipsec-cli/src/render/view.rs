@@ -4,7 +4,10 @@ use std::io::{self, IsTerminal as _, Write};
 
 use shipsec_core::{event::Event, run::RunView};
 
-use super::{live::Live, live::TICK, plain::Plain};
+use super::{
+    live::{self, Live, TICK},
+    plain::Plain,
+};
 use crate::{args::Output, failure::Failure, json, text::visible};
 
 /// How a run is shown while it goes on. Once nobody reads, it says nothing more: the run goes on.
@@ -112,7 +115,10 @@ impl View {
         if self.gone {
             return Ok(());
         }
-        let written = write(&mut self.way, &mut anstream::stdout());
+        let written = match &self.way {
+            Way::Live(_) => write(&mut self.way, &mut live::stdout()),
+            _ => write(&mut self.way, &mut anstream::stdout()),
+        };
         self.heard(written.map_err(Failure::writing))
     }
 

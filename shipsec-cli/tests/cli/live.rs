@@ -35,6 +35,24 @@ fn a_live_view_gives_its_place_to_the_summary() {
 }
 
 #[test]
+fn without_colours_it_moves_all_the_same() {
+    let desk = Desk::new();
+    desk.graph("graph.json", &behind_start(&[sleeper(600_000)]));
+    let mut terminal = Terminal::plain(&desk, 24, 80, &["run", "graph.json"]);
+    terminal.wait_for("nap    running");
+    for _ in 0..5 {
+        let bytes = terminal.bytes.recv_timeout(HANGS).unwrap();
+        terminal.take(&bytes);
+    }
+    let shown = terminal.screen.screen().contents();
+    assert_eq!(shown.matches("nap    running").count(), 1, "{shown}");
+    let colours = String::from_utf8_lossy(&terminal.all).contains("\u{1b}[1m");
+    assert!(!colours);
+    terminal.press_ctrl_c();
+    assert_eq!(terminal.end().0, 130);
+}
+
+#[test]
 fn it_is_never_taller_than_the_screen_nor_wider() {
     let desk = Desk::new();
     let ids: Vec<String> = (0..60)

@@ -1,7 +1,7 @@
 //! A run at any moment: printed, and played on a terminal.
 
 use serde_json::{Value as Json, json};
-use shipsec_core::{RunId, event::Event, trace::TraceStore as _};
+use shipsec_core::{RunId, event::Event, run::RunView, trace::TraceStore as _};
 use shipsec_sqlite::SqliteStore;
 
 use nix::{
@@ -10,7 +10,7 @@ use nix::{
 };
 
 use crate::{
-    support::Desk,
+    support::{Desk, behind_start},
     terminal::{HANGS, Terminal},
 };
 
@@ -157,6 +157,48 @@ fn a_moment_is_json_for_programs() {
     for (name, value) in status.as_object().unwrap() {
         assert_eq!(&end[name], value, "{name}");
     }
+}
+
+#[test]
+fn each_moment_of_a_run_is_the_fold_of_its_log() {
+    let desk = Desk::new();
+    let nodes = [
+        (
+            "emit",
+            "dev.emit",
+            json!({"logs": 2, "progress": 2, "artifactBytes": 10}),
+        ),
+        ("fork", "dev.branch", json!({"port": "left"})),
+        (
+            "fail",
+            "dev.fail",
+            json!({"kind": "NotFoundError", "message": "no", "times": 0}),
+        ),
+    ];
+    desk.graph("graph.json", &behind_start(&nodes));
+    // The live state, after each event as it came.
+    let said = desk
+        .shipsec(&["run", "graph.json", "--output", "jsonl"])
+        .ends(1);
+    let events: Vec<Event> = said
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let mut live = RunView::new(events[0].run_id.clone());
+    for event in &events {
+        live.apply(event);
+        let at = event.sequence.to_string();
+        let shown = desk
+            .shipsec(&["replay", "last", "--at", &at, "--format", "json"])
+            .ends(0);
+        assert_eq!(
+            shown.out.trim_end(),
+            serde_json::to_string_pretty(&live).unwrap(),
+            "{at}"
+        );
+    }
+    assert!(live.status.is_final());
 }
 
 #[test]
