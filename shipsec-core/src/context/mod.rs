@@ -10,6 +10,7 @@ mod layer;
 mod log;
 mod node;
 mod progress;
+mod question;
 mod scope;
 mod secret;
 
@@ -23,5 +24,7 @@ pub(crate) use layer::node_span;
 pub use log::LogLine;
 pub use node::{Context, NodeTask};
 pub use progress::Progress;
+pub use question::Question;
+pub(crate) use question::{Questions, Waiting};
 pub(crate) use scope::{Clock, Moment, RunScope};
 pub use secret::{EnvSecrets, FileSecrets, NoSecrets, SecretError, SecretSource, StaticSecrets};

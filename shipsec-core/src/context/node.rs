@@ -66,6 +66,7 @@ struct Rest {
     progress: Mutex<Coalesced>,
     temp_dir: OnceLock<tempfile::TempDir>,
     artifacts: AtomicU32,
+    questions: AtomicU32,
     tasks: Mutex<Vec<tokio::task::AbortHandle>>,
 }
 
@@ -92,6 +93,30 @@ impl Context {
             omitted: AtomicU32::new(0),
             rest: OnceLock::new(),
         }))
+    }
+
+    /// The context of an attempt that began in another process, and goes on here: of which node,
+    /// which one, triggered by which node; when it began; how many events and artifacts it has told.
+    pub(crate) fn continued(
+        scope: Arc<RunScope>,
+        attempt: (u32, u32, Option<u32>),
+        began: Timestamp,
+        timeout: Option<Duration>,
+        (events, artifacts): (u32, u32),
+    ) -> Self {
+        let now = scope.clock.moment();
+        let before = now.timestamp.since(began);
+        let started = Moment {
+            instant: now.instant.checked_sub(before).unwrap_or(now.instant),
+            timestamp: began,
+        };
+        let cx = Self::new(scope, attempt, started, timeout);
+        cx.0.counter.store(events, Ordering::Relaxed);
+        if artifacts > 0 {
+            cx.rest().artifacts.store(artifacts, Ordering::Relaxed);
+        }
+        cx.beat_at(now.instant);
+        cx
     }
 
     /// This context for another attempt, where nobody holds it any more.
@@ -384,6 +409,11 @@ impl Context {
         media_type: &str,
     ) -> Result<ArtifactEmitter, ComponentError> {
         ArtifactEmitter::open(self, name, media_type)
+    }
+
+    /// Counts the questions of the attempt, from 1.
+    pub(crate) fn next_question(&self) -> u32 {
+        self.rest().questions.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(crate) fn next_artifact_id(&self) -> ArtifactId {

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::SecretSource;
+use super::{Questions, SecretSource};
 use crate::{
     RunId,
     event::Timestamp,
@@ -66,6 +66,7 @@ pub(crate) struct RunScope {
     pub(crate) plan: Arc<Plan>,
     pub(crate) clock: Clock,
     pub(crate) recorder: Recorder,
+    pub(crate) questions: Questions,
     pub(crate) masker: Arc<Masker>,
     pub(crate) artifacts: ArtifactStore,
     pub(crate) secrets: Arc<dyn SecretSource>,

@@ -28,6 +28,8 @@ pub enum EventKind {
     NodeArtifact(Box<ArtifactPayload>),
     /// `NODE_AWAITING_INPUT`: the node waits for a person.
     NodeAwaitingInput(Box<AwaitingInputPayload>),
+    /// `NODE_INPUT_RECEIVED`: a person answered what the node waits for.
+    NodeInputReceived(Box<InputReceivedPayload>),
     /// `NODE_COMPLETED`: the node succeeded.
     NodeCompleted(CompletedPayload),
     /// `NODE_FAILED`: an attempt failed.
@@ -368,6 +370,20 @@ pub struct AwaitingInputPayload {
     /// When waiting ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_at: Option<Timestamp>,
+}
+
+/// Payload of `NODE_INPUT_RECEIVED`. It is about the node as a whole (attempt 0), and comes from
+/// whoever answered, not from the executor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InputReceivedPayload {
+    /// Names the question.
+    pub request_id: String,
+    /// The answer, as it was given.
+    pub answer: Json,
+    /// Who gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// Payload of `NODE_COMPLETED`.

@@ -16,9 +16,9 @@ pub use attempt::AttemptRecord;
 pub use envelope::{Event, Level, NodeRef, Record};
 pub use kind::{
     ArtifactPayload, AwaitingInputPayload, CancelledPayload, CompletedPayload, ComponentRef,
-    ErrorPayload, EventKind, FailedPayload, Failure, LogPayload, ParentRun, ProgressPayload,
-    ProgressSource, Relation, SkippedPayload, StartedPayload, StatusPayload, StopCause, Stream,
-    Trigger, UnknownPayload, WorkflowStatus,
+    ErrorPayload, EventKind, FailedPayload, Failure, InputReceivedPayload, LogPayload, ParentRun,
+    ProgressPayload, ProgressSource, Relation, SkippedPayload, StartedPayload, StatusPayload,
+    StopCause, Stream, Trigger, UnknownPayload, WorkflowStatus,
 };
 pub(crate) use output::Given;
 pub use output::{MaskNote, OutputNotes, Outputs, ValueRef};

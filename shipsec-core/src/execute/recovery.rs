@@ -11,8 +11,11 @@ use super::ResumeError;
 use crate::{
     RunId, Secret, SecretName,
     component::{PortType, PortValues, Registry},
-    context::SecretSource,
-    event::{ErrorPayload, Event, EventKind, OutputNotes, Outputs, StopCause, Timestamp, ValueRef},
+    context::{Questions, SecretSource},
+    event::{
+        ErrorPayload, Event, EventKind, InputReceivedPayload, OutputNotes, Outputs, StopCause,
+        Timestamp, ValueRef,
+    },
     run::{Applied, NodeState, RunView},
     storage::ArtifactStore,
     trace::{Masker, TraceStore, unmask},
@@ -52,6 +55,10 @@ pub(crate) enum Ended {
 pub(crate) struct Seen {
     /// Counter of the last event of its newest attempt.
     pub(crate) counter: u32,
+    /// How many artifacts it has stored.
+    pub(crate) artifacts: u32,
+    /// Whether the newest attempt did nothing but wait for a person when the log ended.
+    pub(crate) suspended: bool,
     /// How many of its attempts ended with their process.
     pub(crate) interrupted: u32,
     newest: u32,
@@ -66,6 +73,8 @@ pub(crate) struct Recovery {
     /// By index of the plan's nodes.
     pub(crate) seen: Vec<Seen>,
     pub(crate) steps: Vec<Step>,
+    /// What nodes asked, and what was answered.
+    pub(crate) questions: Questions,
     /// The counter of the last record about the run as a whole.
     pub(crate) said: u32,
 }
@@ -138,6 +147,7 @@ impl Recovery {
             view: RunView::new(first.run_id.clone()),
             seen,
             steps: Vec::new(),
+            questions: Questions::default(),
             said: 0,
         })
     }
@@ -174,7 +184,29 @@ impl Recovery {
         if event.attempt > seen.newest {
             seen.newest = event.attempt;
             seen.counter = 0;
+            seen.artifacts = 0;
         }
+        match &event.kind {
+            EventKind::NodeArtifact(_) => seen.artifacts += 1,
+            EventKind::NodeAwaitingInput(asked) => {
+                let request = asked.request_id.clone();
+                let asked = (event.attempt, asked.timeout_at);
+                self.questions.was_asked(&request, asked.0, asked.1);
+            }
+            EventKind::NodeInputReceived(received) => {
+                let InputReceivedPayload {
+                    request_id, answer, ..
+                } = &**received;
+                self.questions.was_answered(request_id, answer);
+            }
+            _ => {}
+        }
+        seen.suspended = match &event.kind {
+            EventKind::NodeAwaitingInput(_) => true,
+            // It comes from outside.
+            EventKind::NodeInputReceived(_) => seen.suspended,
+            _ => false,
+        };
         if event.attempt == seen.newest && event.attempt > 0 {
             seen.counter = seen.counter.max(event.counter);
         }

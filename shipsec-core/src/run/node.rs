@@ -48,6 +48,22 @@ impl NodeState {
     }
 }
 
+impl std::fmt::Display for NodeState {
+    /// As a word for people, for example `awaiting input`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Retrying => "retrying",
+            Self::AwaitingInput => "awaiting input",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
 /// How many nodes are in which state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -320,6 +336,14 @@ impl NodeView {
             EventKind::NodeAwaitingInput(payload) => {
                 self.state = NodeState::AwaitingInput;
                 self.awaiting = Some(Arc::new((**payload).clone()));
+            }
+            EventKind::NodeInputReceived(payload) => {
+                let asked = self.awaiting.as_ref().map(|asked| &asked.request_id);
+                if self.state != NodeState::AwaitingInput || asked != Some(&payload.request_id) {
+                    return false;
+                }
+                self.state = NodeState::Running;
+                self.awaiting = None;
             }
             // The attempt has ended; only another one goes on.
             EventKind::NodeCompleted(_) | EventKind::NodeFailed(_)

@@ -179,18 +179,35 @@ struct Producer {
 #[derive(Debug, Default)]
 struct Counters {
     highest: u32,
-    holes: std::collections::BTreeSet<u32>,
+    /// First and last of each: a log from elsewhere may leave any number out.
+    holes: std::collections::BTreeMap<u32, u32>,
 }
 
 impl Counters {
     /// Whether the counter is new.
     fn insert(&mut self, counter: u32) -> bool {
         if counter > self.highest {
-            self.holes.extend(self.highest + 1..counter);
+            if counter - self.highest > 1 {
+                self.holes.insert(self.highest + 1, counter - 1);
+            }
             self.highest = counter;
             return true;
         }
-        self.holes.remove(&counter)
+        let below = self.holes.range(..=counter).next_back();
+        let Some((first, last)) = below.map(|(first, last)| (*first, *last)) else {
+            return false;
+        };
+        if counter > last {
+            return false;
+        }
+        self.holes.remove(&first);
+        if first < counter {
+            self.holes.insert(first, counter - 1);
+        }
+        if counter < last {
+            self.holes.insert(counter + 1, last);
+        }
+        true
     }
 }
 

@@ -1,5 +1,6 @@
 //! The log: the store it is kept in, and following it while it grows.
 
+mod answer;
 mod lease;
 mod mask;
 mod memory;
@@ -8,6 +9,7 @@ mod replay;
 mod store;
 mod tail;
 
+pub use answer::AnswerError;
 pub use lease::{Lease, LeaseError, LeaseState};
 pub(crate) use mask::{Masker, StreamMask, unmask};
 pub use memory::MemoryStore;

@@ -296,6 +296,7 @@ impl Recorder {
             }
             // Outputs are masked where their notes are made; the rest holds names of the graph.
             EventKind::NodeCompleted(_)
+            | EventKind::NodeInputReceived(_)
             | EventKind::NodeStarted(_)
             | EventKind::NodeSkipped(_)
             | EventKind::Unknown(_) => {}

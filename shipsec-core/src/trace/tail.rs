@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::{
+    future::BoxFuture,
+    stream::{self, BoxStream, StreamExt},
+};
+use serde_json::Value as Json;
 
-use super::{StoreError, TraceStore};
+use super::{AnswerError, StoreError, TraceStore};
 use crate::{
-    RunId,
+    NodeId, RunId,
     event::{Event, EventKind},
 };
 
@@ -21,6 +25,22 @@ pub trait TraceStoreExt {
     /// The stream reads at its reader's pace and holds at most one page of events; a slow reader
     /// slows nobody. It ends with the first error; subscribe again after the last sequence seen.
     fn subscribe(&self, run: RunId, after: u64) -> EventStream;
+
+    /// Answers what a node of a run waits for. The answer is in the log when this returns: the
+    /// run's executor goes on with it, now or when the run is resumed. Of two answers to one
+    /// question the first counts. `by` says who answers, for the log.
+    ///
+    /// # Errors
+    ///
+    /// [`AnswerError`]: nobody asked, the answer does not fit, or somebody else was faster. Nothing
+    /// is recorded then.
+    fn answer<'a>(
+        &'a self,
+        run: &'a RunId,
+        node: &'a NodeId,
+        answer: Json,
+        by: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<(), AnswerError>>;
 }
 
 impl TraceStoreExt for Arc<dyn TraceStore> {
@@ -56,6 +76,16 @@ impl TraceStoreExt for Arc<dyn TraceStore> {
         })
         .flat_map(stream::iter)
         .boxed()
+    }
+
+    fn answer<'a>(
+        &'a self,
+        run: &'a RunId,
+        node: &'a NodeId,
+        answer: Json,
+        by: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<(), AnswerError>> {
+        Box::pin(super::answer::answer(&**self, run, node, answer, by))
     }
 }
 

@@ -202,6 +202,30 @@ pub async fn a_hint_is_only_a_hint(store: Store) {
     assert_eq!((appended.stored, appended.duplicates), (5, 3));
 }
 
+/// A producer may leave out any number of its events, and bring some of them later, once.
+pub async fn a_hole_of_any_size_costs_nothing(store: Store) {
+    let id = run("r");
+    for counter in [
+        u32::MAX,
+        1,
+        7,
+        1_000_000,
+        7,
+        8,
+        6,
+        u32::MAX - 1,
+        1,
+        u32::MAX,
+    ] {
+        store
+            .append(&id, vec![line("n", counter)])
+            .await
+            .expect("append");
+    }
+    let counters: Vec<_> = all(&store, "r").await.iter().map(|e| e.counter).collect();
+    assert_eq!(counters, [u32::MAX, 1, 7, 1_000_000, 8, 6, u32::MAX - 1]);
+}
+
 /// An empty append is no event.
 pub async fn an_empty_append_stores_nothing(store: Store) {
     let appended = store.append(&run("r"), Vec::new()).await.expect("append");
@@ -581,7 +605,7 @@ macro_rules! trace_store_conformance {
     ($factory:expr) => {
         $crate::trace_store_conformance! { @cases $factory,
             sequence_is_dense, a_batch_is_stored_as_one, appending_again_stores_nothing_twice,
-            a_hint_is_only_a_hint, an_empty_append_stores_nothing, reading_goes_on_after_a_number,
+            a_hint_is_only_a_hint, a_hole_of_any_size_costs_nothing, an_empty_append_stores_nothing, reading_goes_on_after_a_number,
             runs_are_apart, events_come_back_as_they_were, waiting_ends_when_there_is_more,
             subscribers_get_every_event_once, a_slow_subscriber_slows_nobody,
             a_dropped_append_is_all_or_nothing, runs_are_listed_newest_first,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Registry, RunId,
-    context::{Clock, NoSecrets, RunScope, SecretSource},
+    context::{Clock, NoSecrets, Questions, RunScope, SecretSource},
     event::{
         DefinitionSource, HashSource, ParentRun, Relation, StatusPayload, Timestamp, WorkflowStatus,
     },
@@ -250,6 +250,7 @@ impl LocalExecutor {
             plan: plan.clone(),
             clock: Clock::starting_at(begin.wall),
             recorder: Recorder::new(masker.clone()),
+            questions: begin.questions,
             masker,
             artifacts: self.0.artifacts.clone(),
             secrets: self.0.secrets.clone(),
@@ -304,6 +305,7 @@ impl LocalExecutor {
 struct Begin {
     wall: Timestamp,
     inputs: Arc<Map<String, Json>>,
+    questions: Questions,
 }
 
 #[async_trait]
@@ -348,6 +350,7 @@ impl Executor for LocalExecutor {
         let begin = Begin {
             wall: self.now(),
             inputs: inputs.clone(),
+            questions: Questions::default(),
         };
         let mut first = StatusPayload::new(WorkflowStatus::Running);
         first.workflow_id = Some(plan.workflow_id().clone());
@@ -388,6 +391,7 @@ impl Executor for LocalExecutor {
             let begin = Begin {
                 wall: log.last_time().map_or(now, |last| last.max(now)),
                 inputs: log.inputs.clone(),
+                questions: std::mem::take(&mut log.questions),
             };
             let scope = self.scope(&log.plan, run.clone(), masker.clone(), begin);
             let shared = self.shared(scope, lease.clone());

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc, task::Poll, time::Duration};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
@@ -19,7 +19,7 @@ use crate::{
     context::{Context, Moment},
     event::{
         AttemptRecord, ErrorPayload, Failure, Given, Level, Outputs, Record, StatusPayload,
-        StopCause,
+        StopCause, Timestamp,
     },
     execute::{
         RunOutcome,
@@ -141,6 +141,17 @@ pub(super) struct Driver {
     pub(super) stop: Stop,
     /// How many attempts of a node ended with their process: they do not count against its retries.
     pub(super) excused: HashMap<u32, u32>,
+    /// Nodes that wait for a person. They have given their places in limits back.
+    pub(super) waiting: HashSet<u32>,
+    /// Attempts that gave their places back before they ended.
+    pub(super) unplaced: HashSet<u32>,
+    /// Whether the log says that the run waits for a person.
+    pub(super) awaits: bool,
+    /// The next attempt of nodes that are between two.
+    pub(super) retrying: HashMap<u32, u32>,
+    /// Attempts that began in another process and go on here: when they began, and how many events
+    /// and artifacts they have told.
+    pub(super) continued: HashMap<u32, (Timestamp, u32, u32)>,
     /// What may be taken over from an earlier run.
     pub(super) reuse: Option<Box<Reuse>>,
     /// The counter of the last record about the run as a whole.
@@ -195,6 +206,11 @@ impl Driver {
             spare: None,
             stop: Stop::default(),
             excused: HashMap::new(),
+            waiting: HashSet::new(),
+            unplaced: HashSet::new(),
+            awaits: false,
+            retrying: HashMap::new(),
+            continued: HashMap::new(),
             reuse: None,
             said: 0,
             defect: None,
@@ -274,18 +290,24 @@ impl Driver {
                 if any {
                     // Nothing that follows from them starts before they are appended.
                     self.settle_attempts(shared);
-                    if let Err(error) = writer.append_attempts(&shared.plan, &mut self.attempts) {
-                        self.give_up(shared, error);
-                        return true;
+                    match writer.append_attempts(&shared.plan, &mut self.attempts) {
+                        Ok(appended) => shared.reached(appended.last_sequence),
+                        Err(error) => {
+                            self.give_up(shared, error);
+                            return true;
+                        }
                     }
                 }
                 shared.scope.recorder.take(&mut self.batch);
                 if self.batch.is_empty() && self.settling.is_empty() {
                     return any;
                 }
-                if let Err(error) = writer.append_now(&mut self.batch) {
-                    self.give_up(shared, error);
-                    return true;
+                match writer.append_now(&mut self.batch) {
+                    Ok(appended) => shared.reached(appended.last_sequence),
+                    Err(error) => {
+                        self.give_up(shared, error);
+                        return true;
+                    }
                 }
                 std::mem::swap(&mut self.in_flight, &mut self.settling);
                 self.settle(shared);
@@ -401,6 +423,15 @@ impl Driver {
         }
     }
 
+    /// Whether nothing is to be started, tried again or settled.
+    pub(super) fn nothing_follows(&self) -> bool {
+        self.ready.is_empty()
+            && self.retrying.is_empty()
+            && self.settling.is_empty()
+            && self.in_flight.is_empty()
+            && self.commands.is_empty()
+    }
+
     fn is_quiet(&self) -> bool {
         self.settling.is_empty()
             && self.attempts.is_empty()
@@ -447,6 +478,7 @@ fn pump(shared: &Arc<Shared>, epoch: u64) -> Next {
             return Next::Leave;
         }
         driver.receive(shared);
+        driver.hear(shared);
         if !driver.timers.is_empty() {
             driver.fire_timers(shared, Instant::now());
         }
@@ -534,6 +566,9 @@ fn pump(shared: &Arc<Shared>, epoch: u64) -> Next {
                 driver.terminate(shared, StopCause::Defect, stall.to_string());
                 continue;
             }
+        }
+        if driver.tells_that_it_waits(shared) {
+            continue;
         }
         let until = driver.wait_until(shared);
         if !driver.appending && !shared.scope.recorder.is_empty() {

@@ -16,5 +16,6 @@ mod reuse;
 mod shared;
 mod store;
 mod timers;
+mod waiting;
 
 pub use builder::{LocalExecutor, LocalExecutorBuilder};

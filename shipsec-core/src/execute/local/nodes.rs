@@ -89,13 +89,26 @@ impl Driver {
             .push(Record::new(at, Some(node), 0, 1, kind));
     }
 
+    /// A node, or its next attempt, that will not begin.
+    fn never_began(&mut self, shared: &Shared, node: u32, kind: EventKind) {
+        match self.retrying.remove(&node) {
+            None => self.never_started(shared, node, kind),
+            Some(attempt) => {
+                let at = shared.scope.clock.now();
+                let node = shared.plan.nodes[node as usize].node.clone();
+                let record = Record::new(at, Some(node), attempt, 1, kind);
+                shared.scope.recorder.push(record);
+            }
+        }
+    }
+
     fn ask_to_stop(&mut self, shared: &Shared, node: u32, reason: schedule::CancelReason) {
         match self.phases[node as usize] {
             Phase::Active => {
                 self.ask(shared, node, Asked::Cancelled(reason));
             }
             Phase::Ready | Phase::Retrying => {
-                self.never_started(shared, node, cancelled_kind(reason.as_str()));
+                self.never_began(shared, node, cancelled_kind(reason.as_str()));
                 self.phases[node as usize] = Phase::Settling;
                 self.settling.push(Settled::Node {
                     node,
@@ -135,7 +148,7 @@ impl Driver {
             }
             Phase::Settling => {}
             Phase::Idle | Phase::Ready | Phase::Retrying | Phase::Killed => {
-                self.never_started(shared, node, cancelled_kind(reason.as_str()));
+                self.never_began(shared, node, cancelled_kind(reason.as_str()));
             }
         }
     }
@@ -174,10 +187,20 @@ impl Driver {
             .take()
             .unwrap_or_else(|| shared.scope.clock.moment());
         let attempt = (ready.node, ready.attempt, ready.triggered_by);
-        let spare = self.spare.take();
-        let cx = match spare.and_then(|cx| cx.again(attempt, now, node.timeout)) {
-            Some(cx) => cx,
-            None => Context::new(shared.scope.clone(), attempt, now, node.timeout),
+        if ready.attempt > 1 {
+            self.retrying.remove(&ready.node);
+        }
+        let continued = self.continued.remove(&ready.node);
+        let spare = self.spare.take().filter(|_| continued.is_none());
+        let cx = match continued {
+            Some((began, events, artifacts)) => {
+                let told = (events, artifacts);
+                Context::continued(shared.scope.clone(), attempt, began, node.timeout, told)
+            }
+            None => match spare.and_then(|cx| cx.again(attempt, now, node.timeout)) {
+                Some(cx) => cx,
+                None => Context::new(shared.scope.clone(), attempt, now, node.timeout),
+            },
         };
         self.phases[index] = Phase::Active;
         let upstream = &self.upstream;
@@ -279,9 +302,16 @@ impl Driver {
         let Some(silence) = shared.plan.nodes[node as usize].heartbeat_timeout else {
             return;
         };
+        let waits = self.waiting.contains(&node);
         let Some(active) = self.active_attempt(node, attempt) else {
             return;
         };
+        if waits {
+            // Whoever waits for a person need not show that it lives.
+            self.timers
+                .push(now + silence, Timer::Heartbeat { node, attempt });
+            return;
+        }
         let due = active.cx.last_beat().checked_add(silence).unwrap_or(now);
         if due > now {
             self.timers.push(due, Timer::Heartbeat { node, attempt });
@@ -471,8 +501,7 @@ impl Driver {
             .push(cx.attempt_record(ended.timestamp, micros, outputs));
         self.spare = Some(cx);
         self.phases[node as usize] = Phase::Settling;
-        let group = shared.plan.nodes[node as usize].group;
-        self.limits.give_back(group, &mut self.ready);
+        self.give_back(shared, node);
     }
 
     pub(super) fn completed(
@@ -556,6 +585,7 @@ impl Driver {
         match retry_at {
             Some(at) => {
                 self.phases[node as usize] = Phase::Retrying;
+                self.retrying.insert(node, attempt + 1);
                 self.timers.push(
                     at,
                     Timer::Retry {
@@ -563,7 +593,7 @@ impl Driver {
                         attempt: attempt + 1,
                     },
                 );
-                self.limits.give_back(plan_node.group, &mut self.ready);
+                self.give_back(shared, node);
             }
             None => {
                 let masked = shared.scope.recorder.masked_error(payload);
@@ -575,8 +605,7 @@ impl Driver {
     fn settles(&mut self, shared: &Shared, node: u32, how: How) {
         self.phases[node as usize] = Phase::Settling;
         self.settling.push(Settled::Node { node, how });
-        let group = shared.plan.nodes[node as usize].group;
-        self.limits.give_back(group, &mut self.ready);
+        self.give_back(shared, node);
     }
 }
 

@@ -50,6 +50,7 @@ impl Driver {
         }
         let mut resumed = StatusPayload::new(WorkflowStatus::Running);
         resumed.executor = Some("local".to_owned());
+        self.retrying.clear();
         let message = format!("resumed after event {}", log.view.sequence);
         self.say(shared, resumed, Level::Info, Some(message.into()));
 
@@ -191,10 +192,20 @@ impl Driver {
                     .since(now);
                 let attempt = attempt + 1;
                 self.phases[index] = Phase::Retrying;
+                self.retrying.insert(node, attempt);
                 let at = Instant::now()
                     .checked_add(wait)
                     .unwrap_or_else(Instant::now);
                 self.timers.push(at, Timer::Retry { node, attempt });
+            }
+            NodeState::Running | NodeState::AwaitingInput if log.seen[index].suspended => {
+                // It only waited: it goes on waiting, or with the answer.
+                let now = shared.scope.clock.now();
+                let began = view.and_then(|view| view.started_at).unwrap_or(now);
+                let seen = &log.seen[index];
+                let told = (began, seen.counter, seen.artifacts);
+                self.continued.insert(node, told);
+                self.becomes_ready(node, attempt, triggered_by);
             }
             NodeState::Running | NodeState::AwaitingInput => {
                 let now = shared.scope.clock.now();
@@ -244,6 +255,8 @@ impl Driver {
         let runs = matches!(state, NodeState::Running | NodeState::AwaitingInput);
         let (attempt, counter) = match log.view.node_at(node as usize) {
             Some(view) if runs => (view.attempt, log.seen[node as usize].counter + 1),
+            // The attempt that was to follow will not begin.
+            Some(view) if state == NodeState::Retrying => (view.attempt + 1, 1),
             _ => (0, 1),
         };
         let message = match &kind {

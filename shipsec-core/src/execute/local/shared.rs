@@ -84,6 +84,10 @@ pub(super) struct Shared {
     driver: Mutex<Driver>,
     inbox: Mutex<Vec<Message>>,
     has_mail: AtomicBool,
+    /// The log's last sequence number that this executor knows.
+    reached: AtomicU64,
+    /// Hears of answers, once somebody waits for one.
+    pub(super) listener: OnceLock<AbortHandle>,
     /// Counts the first polls that have begun.
     polls: AtomicU64,
     pub(super) outcome: watch::Sender<Option<Arc<RunOutcome>>>,
@@ -108,6 +112,7 @@ impl Shared {
     ) -> Self {
         let keeps_values = store.capabilities().keeps_values;
         let writer = store.writer_now(&lease);
+        let reached = lease.last_sequence;
         Self {
             plan,
             scope,
@@ -121,6 +126,8 @@ impl Shared {
             driver: Mutex::new(driver),
             inbox: Mutex::default(),
             has_mail: AtomicBool::new(false),
+            reached: AtomicU64::new(reached),
+            listener: OnceLock::new(),
             polls: AtomicU64::new(0),
             outcome: watch::Sender::new(None),
         }
@@ -146,6 +153,16 @@ impl Shared {
         let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         self.has_mail.store(false, Ordering::Release);
         std::mem::take(&mut inbox)
+    }
+
+    /// The log has grown up to this event, as far as this executor knows.
+    pub(super) fn reached(&self, sequence: u64) {
+        self.reached.store(sequence, Ordering::Relaxed);
+    }
+
+    /// The log's last event that this executor knows.
+    pub(super) fn last_known(&self) -> u64 {
+        self.reached.load(Ordering::Relaxed)
     }
 
     /// Marks the beginning of a first poll.

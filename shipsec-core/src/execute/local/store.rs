@@ -38,7 +38,10 @@ async fn append_with_patience(shared: &Shared, mut records: Vec<Record>) -> Resu
             error,
             records: back,
         } = match shared.store.append_as(&shared.lease, records).await {
-            Ok(_) => return Ok(()),
+            Ok(appended) => {
+                shared.reached(appended.last_sequence);
+                return Ok(());
+            }
             Err(failed) => failed,
         };
         if !error.is_retryable() || begun.elapsed() + wait > shared.settings.patience {
@@ -74,8 +77,10 @@ pub(super) async fn keep_lease(run: Weak<Shared>, ttl: Duration) {
 
 /// Gives the lease back, so that nobody has to wait for its end.
 pub(super) fn release(shared: &Shared) {
-    if let Some(keeper) = shared.keeper.get() {
-        keeper.abort();
+    for task in [&shared.keeper, &shared.listener] {
+        if let Some(task) = task.get() {
+            task.abort();
+        }
     }
     let (store, lease) = (shared.store.clone(), shared.lease.clone());
     tokio::spawn(async move {
