@@ -246,7 +246,7 @@ async fn a_node_and_all_after_it_run_again() {
     let from = |node: &str| {
         World::request(&plain, "x")
             .rerun_of(first.run_id.clone())
-            .from_node(node)
+            .again_from(node)
     };
     assert_eq!(reused(&world.run(from("b")).await.0), "start a");
     assert_eq!(reused(&world.run(from("d")).await.0), "start a b c");
@@ -383,7 +383,7 @@ async fn a_run_can_be_asked_for_what_it_was_started_with() {
     let plan = || World::request(&graph(&json!({})), "x");
     let error = world.executor.start(plan().rerun_of(unknown.clone())).await;
     assert!(matches!(error, Err(StartError::UnknownRun(id)) if id == unknown));
-    let nowhere = plan().rerun_of(first.run_id).from_node("nowhere");
+    let nowhere = plan().rerun_of(first.run_id).again_from("nowhere");
     let error = world.executor.start(nowhere).await;
     assert!(matches!(error, Err(StartError::UnknownNode(id)) if id == NodeId::new("nowhere")));
 }

@@ -5,6 +5,7 @@ mod artifact;
 mod cancel;
 #[cfg(feature = "http")]
 mod http;
+mod item;
 #[cfg(feature = "tracing")]
 mod layer;
 mod log;

@@ -24,6 +24,7 @@ use tracing::Instrument;
 use super::{
     ArtifactEmitter, LogLine, Moment, Progress, RunScope, artifact,
     cancel::CancelCell,
+    item::{ItemOf, Items},
     progress::{Coalesced, PROGRESS_INTERVAL},
 };
 use crate::{
@@ -58,6 +59,8 @@ pub(crate) struct Inner {
     /// Log lines that were left out since the last event that counted them.
     pub(crate) omitted: AtomicU32,
     rest: OnceLock<Box<Rest>>,
+    /// Where it is one item of the node.
+    pub(super) item: Option<Box<ItemOf>>,
 }
 
 /// What few components use.
@@ -67,6 +70,8 @@ struct Rest {
     temp_dir: OnceLock<tempfile::TempDir>,
     artifacts: AtomicU32,
     questions: AtomicU32,
+    items: Items,
+    waits: AtomicBool,
     tasks: Mutex<Vec<tokio::task::AbortHandle>>,
 }
 
@@ -74,9 +79,19 @@ impl Context {
     /// The context of an attempt: of which node, which one, triggered by which node.
     pub(crate) fn new(
         scope: Arc<RunScope>,
+        attempt: (u32, u32, Option<u32>),
+        started: Moment,
+        timeout: Option<Duration>,
+    ) -> Self {
+        Self::with_item(scope, attempt, started, timeout, None)
+    }
+
+    pub(super) fn with_item(
+        scope: Arc<RunScope>,
         (index, attempt, triggered_by): (u32, u32, Option<u32>),
         started: Moment,
         timeout: Option<Duration>,
+        item: Option<ItemOf>,
     ) -> Self {
         Self(Arc::new(Inner {
             scope,
@@ -92,6 +107,7 @@ impl Context {
             ended: AtomicBool::new(false),
             omitted: AtomicU32::new(0),
             rest: OnceLock::new(),
+            item: item.map(Box::new),
         }))
     }
 
@@ -102,7 +118,18 @@ impl Context {
         attempt: (u32, u32, Option<u32>),
         began: Timestamp,
         timeout: Option<Duration>,
+        told: (u32, u32),
+    ) -> Self {
+        Self::continuing(scope, attempt, began, timeout, told, None)
+    }
+
+    pub(super) fn continuing(
+        scope: Arc<RunScope>,
+        attempt: (u32, u32, Option<u32>),
+        began: Timestamp,
+        timeout: Option<Duration>,
         (events, artifacts): (u32, u32),
+        item: Option<ItemOf>,
     ) -> Self {
         let now = scope.clock.moment();
         let before = now.timestamp.since(began);
@@ -110,7 +137,7 @@ impl Context {
             instant: now.instant.checked_sub(before).unwrap_or(now.instant),
             timestamp: began,
         };
-        let cx = Self::new(scope, attempt, started, timeout);
+        let cx = Self::with_item(scope, attempt, started, timeout, item);
         cx.0.counter.store(events, Ordering::Relaxed);
         if artifacts > 0 {
             cx.rest().artifacts.store(artifacts, Ordering::Relaxed);
@@ -140,6 +167,7 @@ impl Context {
         inner.ended = AtomicBool::new(false);
         inner.omitted = AtomicU32::new(0);
         inner.rest = OnceLock::new();
+        inner.item = None;
         Some(self)
     }
 
@@ -188,7 +216,23 @@ impl Context {
     }
 
     fn node(&self) -> &NodeRef {
-        &self.plan_node().node
+        match &self.0.item {
+            Some(of) => &of.node,
+            None => &self.plan_node().node,
+        }
+    }
+
+    pub(super) fn items(&self) -> &Items {
+        &self.rest().items
+    }
+
+    /// What it knows of items, where it is a node that has any.
+    pub(super) fn items_if_any(&self) -> Option<&Items> {
+        Some(&self.0.rest.get()?.items)
+    }
+
+    pub(super) fn waits(&self) -> &AtomicBool {
+        &self.rest().waits
     }
 
     /// The payload of the attempt's first event.
@@ -309,16 +353,18 @@ impl Context {
         }
     }
 
-    /// Sends the progress that was held back, if any.
-    pub(crate) fn release_progress(&self, now: Instant) {
+    /// Sends the progress that was held back. Whether there was any.
+    pub(crate) fn release_progress(&self, now: Instant) -> bool {
         let Some(mut held) = self.told_progress() else {
-            return;
+            return false;
         };
-        if let Some(progress) = held.held.take() {
-            held.sent = Some(now);
-            drop(held);
-            self.observe_progress(progress);
-        }
+        let Some(progress) = held.held.take() else {
+            return false;
+        };
+        held.sent = Some(now);
+        drop(held);
+        self.observe_progress(progress);
+        true
     }
 
     /// When progress that is held back may be sent.
@@ -532,6 +578,7 @@ impl Context {
     /// Aborts what [`spawn`](Self::spawn) started, and removes the temp folder. The executor calls
     /// it when the attempt has ended.
     pub(crate) fn close(&self) {
+        self.forget_items();
         if let Some(rest) = self.0.rest.get() {
             for task in rest
                 .tasks

@@ -69,6 +69,12 @@ impl Progress {
         self
     }
 
+    /// The executor counted it, from other facts.
+    pub(crate) fn derived(mut self) -> Self {
+        self.payload.source = ProgressSource::Derived;
+        self
+    }
+
     /// A sentence for people.
     pub fn message(mut self, message: impl Into<Arc<str>>) -> Self {
         self.message = Some(message.into());

@@ -81,6 +81,8 @@ struct State {
 pub(crate) enum Waiting {
     Begins(u32),
     Ends(u32),
+    /// An item waits: answers are to be heard.
+    Listen,
 }
 
 impl Questions {
@@ -114,7 +116,7 @@ impl Questions {
         std::mem::take(&mut self.state().news)
     }
 
-    fn tell(&self, cx: &Context, news: Waiting) {
+    pub(super) fn tell(&self, cx: &Context, news: Waiting) {
         self.state().news.push(news);
         self.told.store(true, Ordering::Release);
         cx.scope().recorder.arrived.notify_one();
@@ -126,16 +128,14 @@ struct Waits<'a>(&'a Context);
 
 impl<'a> Waits<'a> {
     fn begin(cx: &'a Context) -> Self {
-        let questions = &cx.scope().questions;
-        questions.tell(cx, Waiting::Begins(cx.0.index));
+        cx.set_waiting(true);
         Self(cx)
     }
 }
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        let questions = &self.0.scope().questions;
-        questions.tell(self.0, Waiting::Ends(self.0.0.index));
+        self.0.set_waiting(false);
     }
 }
 

@@ -1,6 +1,13 @@
 //! What all nodes of one run share.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use hashbrown::HashMap;
 
 use tokio::time::Instant;
 
@@ -8,6 +15,7 @@ use super::{Questions, SecretSource};
 use crate::{
     RunId,
     event::Timestamp,
+    execute::Before,
     storage::ArtifactStore,
     trace::{Masker, Recorder},
     workflow::Plan,
@@ -73,6 +81,20 @@ pub(crate) struct RunScope {
     pub(crate) temp_root: Option<PathBuf>,
     /// The run's inputs, for its entry point; secrets as references.
     pub(crate) inputs: Arc<serde_json::Map<String, serde_json::Value>>,
+    /// What the log says of items that began in another process, by index of their node.
+    pub(crate) items: Mutex<HashMap<u32, BTreeMap<u32, Before>>>,
+    /// How long an item that was asked to stop may take.
+    pub(crate) grace: Duration,
+    /// Whether the store keeps values in this process, however large.
+    pub(crate) keeps_values: bool,
     #[cfg(feature = "http")]
     pub(crate) http: std::sync::OnceLock<reqwest::Client>,
+}
+
+impl RunScope {
+    /// What the log says of the items of a node that began in another process.
+    pub(crate) fn take_items(&self, node: u32) -> BTreeMap<u32, Before> {
+        let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        items.remove(&node).unwrap_or_default()
+    }
 }

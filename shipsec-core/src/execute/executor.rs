@@ -123,7 +123,7 @@ impl RunRequest {
 
     /// Of a repetition: takes over the nodes before this one, as [`Rerun::from`] says.
     #[must_use]
-    pub fn from_node(mut self, node: impl Into<NodeId>) -> Self {
+    pub fn again_from(mut self, node: impl Into<NodeId>) -> Self {
         if let Some(rerun) = &mut self.rerun {
             rerun.from = Some(node.into());
         }

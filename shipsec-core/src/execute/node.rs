@@ -15,8 +15,8 @@ use crate::{
     },
     context::Context,
     event::{
-        CompletedPayload, ErrorPayload, EventKind, Given, Level, OutputNotes, Outputs,
-        ProgressPayload, ProgressSource,
+        CompletedPayload, ComponentRef, ErrorPayload, EventKind, Given, Level, OutputNotes,
+        Outputs, ProgressPayload, ProgressSource,
     },
     schedule::{EdgeKind, NodeIx},
     trace::Masker,
@@ -322,7 +322,10 @@ fn check_inputs(node: &PlanNode, values: &mut PortValues) -> Result<(), Componen
     check_ports(node.inputs(), values)
 }
 
-fn check_ports(ports: &[PortSpec], values: &mut PortValues) -> Result<(), ComponentError> {
+pub(crate) fn check_ports(
+    ports: &[PortSpec],
+    values: &mut PortValues,
+) -> Result<(), ComponentError> {
     let mut failed: Option<ComponentError> = None;
     for (port, value) in ports.iter().zip(values.iter()) {
         let problem = match value {
@@ -370,15 +373,35 @@ pub(crate) fn finish(
     output: NodeOutput,
     masker: &Masker,
 ) -> Result<Finished, ComponentError> {
+    finish_ports(
+        node.outputs(),
+        &node.output_ids,
+        &node.component,
+        output,
+        masker,
+    )
+}
+
+/// The same of a component with these ports.
+///
+/// # Errors
+///
+/// As [`finish`].
+pub(crate) fn finish_ports(
+    ports: &[PortSpec],
+    ids: &Arc<[PortId]>,
+    component: &ComponentRef,
+    output: NodeOutput,
+    masker: &Masker,
+) -> Result<Finished, ComponentError> {
     let (outputs, active) = match output.0 {
         Output::One(value) => (Given::One(value), ActivePorts::All),
         Output::More(more) => {
             let More { values, active } = *more;
-            let outputs = Outputs::new(node.output_ids.clone(), values);
+            let outputs = Outputs::new(ids.clone(), values);
             (Given::Several(Arc::new(outputs)), active)
         }
     };
-    let ports = node.outputs();
     let mut has_secrets = false;
     for (index, port) in ports.iter().enumerate() {
         let Some(value) = outputs.get(index) else {
@@ -388,7 +411,7 @@ pub(crate) fn finish(
         port.check(value).map_err(|problem| {
             ComponentError::internal(format!(
                 "component {} broke the promise of its output port {}: {problem}",
-                node.component.component_id, port.id
+                component.component_id, port.id
             ))
         })?;
     }
@@ -402,7 +425,7 @@ pub(crate) fn finish(
         ),
     };
     let masks = has_secrets || !masker.is_idle();
-    let masked = masks.then(|| masked(ports, &outputs.outputs(&node.output_ids), masker));
+    let masked = masks.then(|| masked(ports, &outputs.outputs(ids), masker));
     Ok(Finished {
         outputs,
         masked,
@@ -455,10 +478,15 @@ fn masked(ports: &[PortSpec], outputs: &Arc<Outputs>, masker: &Masker) -> Arc<Ou
 impl Finished {
     /// The outputs as the log holds them.
     pub(crate) fn recorded(&mut self, node: &PlanNode) -> Arc<Outputs> {
+        self.recorded_as(&node.output_ids)
+    }
+
+    /// The same of a component with these output ports.
+    pub(crate) fn recorded_as(&mut self, ids: &Arc<[PortId]>) -> Arc<Outputs> {
         if let Some(masked) = &self.masked {
             return masked.clone();
         }
-        let outputs = self.outputs.outputs(&node.output_ids);
+        let outputs = self.outputs.outputs(ids);
         self.outputs = Given::Several(outputs.clone());
         outputs
     }

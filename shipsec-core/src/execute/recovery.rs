@@ -5,12 +5,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use hashbrown::HashMap;
 use serde_json::{Map, Value as Json};
 
-use super::ResumeError;
+use super::{Before, ResumeError};
 use crate::{
-    RunId, Secret, SecretName,
-    component::{PortType, PortValues, Registry},
+    PortId, RunId, Secret, SecretName,
+    component::{PortValues, Registry},
     context::{Questions, SecretSource},
     event::{
         ErrorPayload, Event, EventKind, InputReceivedPayload, OutputNotes, Outputs, StopCause,
@@ -20,7 +21,7 @@ use crate::{
     storage::ArtifactStore,
     trace::{Masker, TraceStore, unmask},
     value::Value,
-    workflow::{Plan, PlanNode},
+    workflow::Plan,
 };
 
 /// Events that are read at once.
@@ -44,7 +45,7 @@ pub(crate) enum Ended {
     /// With these outputs, as recorded, and these active ports.
     Completed {
         outputs: Arc<Outputs>,
-        active: Option<Arc<[crate::PortId]>>,
+        active: Option<Arc<[PortId]>>,
     },
     Failed(Arc<ErrorPayload>),
     Cancelled,
@@ -64,6 +65,31 @@ pub(crate) struct Seen {
     newest: u32,
 }
 
+impl Seen {
+    /// Takes an event about the node.
+    fn note(&mut self, event: &Event) {
+        if event.attempt > self.newest {
+            self.newest = event.attempt;
+            self.counter = 0;
+            self.artifacts = 0;
+        }
+        if event.attempt == self.newest && event.attempt > 0 {
+            self.counter = self.counter.max(event.counter);
+        }
+        self.suspended = match &event.kind {
+            EventKind::NodeAwaitingInput(_) => true,
+            // It comes from outside.
+            EventKind::NodeInputReceived(_) => self.suspended,
+            _ => false,
+        };
+        match &event.kind {
+            EventKind::NodeArtifact(_) => self.artifacts += 1,
+            EventKind::NodeFailed(failed) => self.interrupted += u32::from(failed.interrupted),
+            _ => {}
+        }
+    }
+}
+
 /// A run as its log left it.
 #[derive(Debug)]
 pub(crate) struct Recovery {
@@ -72,6 +98,8 @@ pub(crate) struct Recovery {
     pub(crate) view: RunView,
     /// By index of the plan's nodes.
     pub(crate) seen: Vec<Seen>,
+    /// The same of items, by index of their node.
+    pub(crate) items: HashMap<u32, BTreeMap<u32, Seen>>,
     pub(crate) steps: Vec<Step>,
     /// What nodes asked, and what was answered.
     pub(crate) questions: Questions,
@@ -146,6 +174,7 @@ impl Recovery {
             inputs: payload.inputs.clone().unwrap_or_default(),
             view: RunView::new(first.run_id.clone()),
             seen,
+            items: HashMap::new(),
             steps: Vec::new(),
             questions: Questions::default(),
             said: 0,
@@ -174,24 +203,10 @@ impl Recovery {
             }
             return Ok(());
         }
-        // Nodes that are not planned are none of the scheduler's.
-        let (Some(place), Some(before)) = (place, before) else {
-            return Ok(());
-        };
-        let Some(seen) = self.seen.get_mut(place) else {
-            return Ok(());
-        };
-        if event.attempt > seen.newest {
-            seen.newest = event.attempt;
-            seen.counter = 0;
-            seen.artifacts = 0;
-        }
         match &event.kind {
-            EventKind::NodeArtifact(_) => seen.artifacts += 1,
             EventKind::NodeAwaitingInput(asked) => {
-                let request = asked.request_id.clone();
-                let asked = (event.attempt, asked.timeout_at);
-                self.questions.was_asked(&request, asked.0, asked.1);
+                let (request, until) = (&asked.request_id, asked.timeout_at);
+                self.questions.was_asked(request, event.attempt, until);
             }
             EventKind::NodeInputReceived(received) => {
                 let InputReceivedPayload {
@@ -201,18 +216,21 @@ impl Recovery {
             }
             _ => {}
         }
-        seen.suspended = match &event.kind {
-            EventKind::NodeAwaitingInput(_) => true,
-            // It comes from outside.
-            EventKind::NodeInputReceived(_) => seen.suspended,
-            _ => false,
+        let item = event.node_id().and_then(|node| self.view.item_place(node));
+        if let Some((place, index)) = item {
+            let node = u32::try_from(place).unwrap_or(u32::MAX);
+            let items = self.items.entry(node).or_default();
+            items.entry(index).or_default().note(event);
+            return Ok(());
+        }
+        // Nodes that are not planned are none of the scheduler's.
+        let (Some(place), Some(before)) = (place, before) else {
+            return Ok(());
         };
-        if event.attempt == seen.newest && event.attempt > 0 {
-            seen.counter = seen.counter.max(event.counter);
-        }
-        if let EventKind::NodeFailed(failed) = &event.kind {
-            seen.interrupted += u32::from(failed.interrupted);
-        }
+        let Some(seen) = self.seen.get_mut(place) else {
+            return Ok(());
+        };
+        seen.note(event);
         let after = self.state(place);
         if before.is_final() || !after.is_final() {
             return Ok(());
@@ -275,17 +293,47 @@ impl Recovery {
                     secrets,
                     masker,
                 }
-                .outputs(plan_node, outputs)
+                .outputs(&plan_node.output_ids, outputs)
                 .await
                 .map_err(|(port, problem)| ResumeError::Output {
                     node: plan_node.node.id.clone(),
                     port,
                     problem,
                 })?,
-                false => Arc::new(planned(plan_node, outputs)),
+                false => Arc::new(planned(&plan_node.output_ids, outputs)),
             };
         }
         Ok(())
+    }
+
+    /// What the nodes that run again are to know of their items.
+    pub(crate) fn items_before(&self) -> HashMap<u32, BTreeMap<u32, Before>> {
+        let of_node = |(node, items): (&u32, &BTreeMap<u32, Seen>)| {
+            let views = self.view.items_at(*node as usize);
+            let before = items.iter().filter_map(|(index, seen)| {
+                let view = views?.get(*index)?;
+                let ended = match (view.state, &view.outputs, &view.error) {
+                    (NodeState::Completed, Some(outputs), _) => Some(Ok(outputs.clone())),
+                    (NodeState::Failed, _, Some(error)) => Some(Err(error.clone())),
+                    _ => None,
+                };
+                let runs = matches!(view.state, NodeState::Running | NodeState::AwaitingInput);
+                let suspended = (runs && seen.suspended).then(|| {
+                    let began = view.started_at.unwrap_or_else(Timestamp::now);
+                    (began, seen.counter, seen.artifacts)
+                });
+                let before = Before {
+                    attempt: view.attempt,
+                    ended,
+                    interrupted: seen.interrupted + u32::from(runs && !seen.suspended),
+                    suspended,
+                    retry_at: view.retry_at,
+                };
+                Some((*index, before))
+            });
+            (*node, before.collect())
+        };
+        self.items.iter().map(of_node).collect()
     }
 
     /// The time of the last event.
@@ -295,13 +343,13 @@ impl Recovery {
 }
 
 /// Outputs with the ports in the order of the plan, as those who read them by index expect.
-pub(crate) fn planned(node: &PlanNode, recorded: &Outputs) -> Outputs {
-    let values = node.output_ids.iter();
+pub(crate) fn planned(ids: &Arc<[PortId]>, recorded: &Outputs) -> Outputs {
+    let values = ids.iter();
     let values: PortValues = values
         .map(|port| recorded.get(port.as_str()).cloned())
         .collect();
     Outputs {
-        ports: node.output_ids.clone(),
+        ports: ids.clone(),
         values,
         notes: recorded.notes.clone(),
     }
@@ -314,16 +362,16 @@ pub(crate) struct Loader<'a> {
     pub(crate) masker: &'a Masker,
 }
 
-type Problem = (crate::PortId, String);
+type Problem = (PortId, String);
 
 impl Loader<'_> {
     /// The outputs of a node as those after it need them; or the port that cannot be had, and why.
     pub(crate) async fn outputs(
         &self,
-        node: &PlanNode,
+        ids: &Arc<[PortId]>,
         recorded: &Outputs,
     ) -> Result<Arc<Outputs>, Problem> {
-        let mut outputs = planned(node, recorded);
+        let mut outputs = planned(ids, recorded);
         let Some(OutputNotes {
             refs,
             secrets,
@@ -345,14 +393,13 @@ impl Loader<'_> {
                 known.insert(name, value);
             }
         }
-        for (index, port) in node.output_ids.iter().enumerate() {
+        for (index, port) in ids.iter().enumerate() {
             let at = |problem: String| (port.clone(), problem);
             if let Some(stored) = refs.get(port) {
                 let value = self.value(stored).await.map_err(at)?;
                 outputs.values.set(index, Value::from(value));
             }
             if let Some(name) = secrets.get(port) {
-                debug_assert_eq!(node.outputs()[index].port_type, PortType::Secret);
                 let name = name.as_ref().ok_or_else(|| {
                     at("it is a secret that no secret source knows by a name".to_owned())
                 })?;

@@ -300,6 +300,7 @@ fn key<'a>(
     digest.text(&action.component_version);
     digest.json(&action.params)?;
     digest.json(&action.input_overrides)?;
+    digest.json(&action.for_each)?;
     digest.json(&inputs)?;
     let mut edges: Vec<_> = edges
         .filter_map(|edge| Some((edge.target_handle.as_ref()?, edge)))

@@ -16,10 +16,13 @@
 //! - A final status is final. Nodes to which the log gave no end by then ended with the run: they
 //!   are shown as cancelled, for the reason `run-ended`, so that a finished run reads total of
 //!   total.
+//! - An item of a node that runs once for each (`node[3]`) moves by the same rules, and belongs to
+//!   its node: it is none of the nodes that are counted.
 //! - A node of which the plan knows nothing is shown too, after the planned ones. An event of an
 //!   unknown type counts as the last event, and changes nothing else.
 
 mod chunks;
+mod items;
 mod node;
 mod outputs;
 pub mod replay;
@@ -30,6 +33,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use items::ItemsView;
 pub use node::{LogCounts, NodeCounts, NodeState, NodeView, ProgressView};
 pub use outputs::{PortOutput, RunOutputs, ports};
 pub use status::{ProgressReport, StatusReport};

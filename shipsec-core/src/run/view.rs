@@ -7,7 +7,12 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json};
 
-use super::{LogCounts, NodeCounts, NodeState, NodeView, chunks::Chunks, shape::Shape};
+use super::{
+    ItemsView, LogCounts, NodeCounts, NodeState, NodeView,
+    chunks::Chunks,
+    items::{ItemList, item_of},
+    shape::Shape,
+};
 use crate::{
     NodeId, RunId, WorkflowId,
     event::{
@@ -134,6 +139,8 @@ pub struct RunView {
     /// Shared one by one, so that a copy pays for the nodes that change and not for their
     /// neighbours.
     nodes: Chunks<Arc<NodeView>>,
+    /// Items of planned nodes, by place of the node.
+    items: Arc<BTreeMap<usize, ItemList>>,
     /// Places of nodes that are not planned.
     unplanned: Arc<HashMap<NodeId, u32>>,
     /// By index of the definition's edges.
@@ -167,6 +174,7 @@ impl RunView {
             said_outputs: None,
             shape: None,
             nodes: Chunks::default(),
+            items: Arc::default(),
             unplanned: Arc::default(),
             edges: Chunks::default(),
             artifacts: Chunks::default(),
@@ -216,7 +224,6 @@ impl RunView {
     }
 
     fn apply_node(&mut self, node: &NodeRef, event: &Event) -> bool {
-        let place = self.place(node, event.timestamp);
         if let EventKind::NodeArtifact(payload) = &event.kind {
             self.artifacts.push(Arc::new(ArtifactView {
                 node_id: node.id.clone(),
@@ -225,8 +232,36 @@ impl RunView {
                 artifact: (**payload).clone(),
             }));
         }
+        if node.hint().is_none()
+            && let Some((place, index)) = self.item(node.id.as_str())
+        {
+            let closed = self.status.is_final()
+                || self
+                    .nodes
+                    .get(place)
+                    .is_some_and(|node| node.state.is_final());
+            let items = Arc::make_mut(&mut self.items).entry(place).or_default();
+            // An item of a node that has ended is late whatever it says.
+            let applied = match closed && items.get(index).is_none() {
+                true => Some(false),
+                false => items.apply(index, &node.id, &event.record),
+            };
+            if let Some(in_time) = applied {
+                return in_time && !closed;
+            }
+        }
+        let place = self.place(node, event.timestamp);
         self.change(place, |node| node.apply(&event.record))
             .unwrap_or(false)
+    }
+
+    /// The place of the node and the index, where it is an item of a planned node.
+    fn item(&self, id: &str) -> Option<(usize, u32)> {
+        let shape = self.shape.as_ref()?;
+        let (node, index) = item_of(id).filter(|_| !shape.places.contains_key(id))?;
+        let place = *shape.places.get(node)? as usize;
+        let action = shape.definition.actions.get(place)?;
+        action.for_each.as_ref().map(|_| (place, index))
     }
 
     fn apply_status(&mut self, payload: &StatusPayload, at: Timestamp) -> bool {
@@ -260,6 +295,9 @@ impl RunView {
                 let shared = outputs.map(|(id, outputs)| (id.clone(), Arc::new(outputs.clone())));
                 Arc::new(shared.collect())
             });
+            for items in Arc::make_mut(&mut self.items).values_mut() {
+                items.end_with_run(at);
+            }
             if self.counts.finished() < self.nodes.len() {
                 for place in 0..self.nodes.len() {
                     self.change(place, |node| match node.state.is_final() {
@@ -399,6 +437,9 @@ impl RunView {
         bytes += artifacts
             .map(|(_, chunk)| size_of_val(chunk))
             .sum::<usize>();
+        if !Arc::ptr_eq(&self.items, &before.items) {
+            bytes += self.items.values().map(ItemList::bytes).sum::<usize>();
+        }
         if !Arc::ptr_eq(&self.unplanned, &before.unplanned) {
             bytes += self.unplanned.allocation_size();
         }
@@ -415,9 +456,28 @@ impl RunView {
         self.nodes.get(place).map(|node| &**node)
     }
 
-    /// A node.
+    /// A node, or an item of one.
     pub fn node(&self, id: &str) -> Option<&NodeView> {
-        self.nodes.get(self.find(id)?).map(|node| &**node)
+        if let Some(place) = self.find(id) {
+            return self.nodes.get(place).map(|node| &**node);
+        }
+        let (place, index) = self.item(id)?;
+        self.items.get(&place)?.get(index)
+    }
+
+    /// The items of a node that runs once for each, as far as they have begun.
+    pub fn items(&self, node: &str) -> Option<ItemsView<'_>> {
+        Some(self.items.get(&self.find(node)?)?.view())
+    }
+
+    /// The items at a place.
+    pub(crate) fn items_at(&self, place: usize) -> Option<ItemsView<'_>> {
+        Some(self.items.get(&place)?.view())
+    }
+
+    /// The place of the node and the index, of an item.
+    pub(crate) fn item_place(&self, id: &NodeId) -> Option<(usize, u32)> {
+        self.item(id.as_str())
     }
 
     /// The nodes in the order of the definition; those that it does not have, at the end.
@@ -514,6 +574,8 @@ impl Serialize for RunView {
             #[serde(skip_serializing_if = "Option::is_none")]
             inputs: Option<&'a Map<String, Json>>,
             counts: NodeCounts,
+            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+            items: BTreeMap<&'a NodeId, NodeCounts>,
             log_counts: LogCounts,
             late_events: u64,
             unknown_events: u64,
@@ -527,6 +589,13 @@ impl Serialize for RunView {
             stopping: self.stopping,
             inputs: self.inputs.as_deref(),
             counts: self.counts,
+            items: self
+                .items
+                .iter()
+                .filter_map(|(place, items)| {
+                    Some((&self.nodes.get(*place)?.node_id, items.view().counts()))
+                })
+                .collect(),
             log_counts: self.log_counts,
             late_events: self.late_events,
             unknown_events: self.unknown_events,

@@ -129,6 +129,9 @@ impl Masker {
     }
 }
 
+/// Is told of a place where a secret stood.
+type Note<'a> = dyn FnMut(&str, usize, usize, Option<&'static str>) + 'a;
+
 impl State {
     fn new(secrets: Vec<(Option<SecretName>, String)>) -> Self {
         let mut patterns: Vec<(Vec<u8>, &'static str, usize)> = Vec::new();
@@ -174,12 +177,7 @@ impl State {
 
     /// `note` is told the pointer, the offset in the masked text, the pattern, and what it was
     /// where it was not in a text.
-    fn tree(
-        &self,
-        tree: &mut Json,
-        pointer: &mut String,
-        note: &mut dyn FnMut(&str, usize, usize, Option<&'static str>),
-    ) {
+    fn tree(&self, tree: &mut Json, pointer: &mut String, note: &mut Note<'_>) {
         match tree {
             Json::String(text) => {
                 if let Some(masked) =

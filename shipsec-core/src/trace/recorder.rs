@@ -24,6 +24,8 @@ const OBSERVATIONS: usize = 8 * 1024;
 pub(crate) struct Recorder {
     buffer: Mutex<Buffer>,
     masker: Arc<Masker>,
+    /// Tells those who wait for room that the driver took what there was.
+    taken: Notify,
     /// Wakes the driver when the first record from outside of it arrives.
     pub(crate) arrived: Notify,
     waiting: AtomicBool,
@@ -51,6 +53,7 @@ impl Recorder {
         Self {
             buffer: Mutex::default(),
             masker,
+            taken: Notify::new(),
             arrived: Notify::new(),
             waiting: AtomicBool::new(false),
             any: AtomicBool::new(false),
@@ -137,8 +140,17 @@ impl Recorder {
         kind: EventKind,
     ) {
         let (message, kind) = self.masked(message, kind);
-        cx.release_progress(now);
+        // What was held back is told now, and the end comes after it.
+        let now = match cx.release_progress(now) {
+            true => Instant::now(),
+            false => now,
+        };
+        // Its items end before the node does.
+        cx.end_items(now);
         let mut buffer = self.buffer();
+        if cx.has_ended() {
+            return;
+        }
         Self::announce(&mut buffer, cx);
         Self::count_omitted(&mut buffer, cx);
         cx.set_ended();
@@ -178,7 +190,9 @@ impl Recorder {
         let mut keep = Vec::new();
         for cx in held {
             match cx.progress_due() {
-                Some(due) if due <= now => cx.release_progress(now),
+                Some(due) if due <= now => {
+                    cx.release_progress(now);
+                }
                 Some(due) => {
                     next = Some(next.map_or(due, |next| next.min(due)));
                     keep.push(cx);
@@ -203,6 +217,42 @@ impl Recorder {
         self.any.store(false, Ordering::Release);
         buffer.observations = 0;
         std::mem::swap(&mut buffer.records, into);
+        drop(buffer);
+        self.taken.notify_waiters();
+    }
+
+    /// Waits until fewer than `most` events wait for the store.
+    pub(crate) async fn room(&self, most: usize) {
+        loop {
+            let mut taken = std::pin::pin!(self.taken.notified());
+            taken.as_mut().enable();
+            {
+                let buffer = self.buffer();
+                if buffer.records.len() < most || buffer.closed {
+                    return;
+                }
+            }
+            taken.await;
+        }
+    }
+
+    /// The first fact of an attempt of an item.
+    pub(crate) fn begin(&self, cx: &Context) {
+        self.start(cx);
+        self.wake();
+    }
+
+    /// The last fact of an attempt of an item, from wherever it runs.
+    pub(crate) fn end_item(
+        &self,
+        cx: &Context,
+        now: Instant,
+        level: Level,
+        message: Option<Arc<str>>,
+        kind: EventKind,
+    ) {
+        self.end(cx, now, level, message, kind);
+        self.wake();
     }
 
     /// Whether anything may have to be stored, at a glance.

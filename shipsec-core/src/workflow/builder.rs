@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    ENTRYPOINT, EdgeKind, FailurePolicy, Graph, GraphEdge, GraphNode, NodeData, RuntimeInput,
+    ENTRYPOINT, EdgeKind, FailurePolicy, ForEach, Graph, GraphEdge, GraphNode, NodeData,
+    RuntimeInput,
 };
 use crate::{
     NodeId, PortId, SecretName, WorkflowId,
@@ -56,6 +57,17 @@ impl<T> Clone for Input<T> {
         Self {
             node: self.node.clone(),
             port: self.port.clone(),
+            of: PhantomData,
+        }
+    }
+}
+
+impl<T> Output<T> {
+    /// The list that this output is where its node runs once for each item of another.
+    pub fn collected(self) -> Output<Vec<T>> {
+        Output {
+            node: self.node,
+            port: self.port,
             of: PhantomData,
         }
     }
@@ -272,6 +284,30 @@ impl WorkflowBuilder {
         U: PortData,
         T::Kind: ConnectsTo<U::Kind>,
     {
+        let (from, to) = ((from.node, Some(from.port)), (to.node, Some(to.port)));
+        self.edge(from, to, EdgeKind::Success);
+        self
+    }
+
+    /// Connects a list to an input of one item: the node runs once for each. `settings` says how
+    /// many run at once, and what the failure of one does. Connect its outputs as lists, with
+    /// [`Output::collected`].
+    pub fn connect_each<T, U>(
+        &mut self,
+        from: Output<Vec<T>>,
+        to: Input<U>,
+        settings: impl FnOnce(ForEach) -> ForEach,
+    ) -> &mut Self
+    where
+        T: PortData,
+        U: PortData,
+        T::Kind: ConnectsTo<U::Kind>,
+    {
+        let for_each = settings(ForEach::over(to.port.clone()));
+        let node = self.graph.nodes.iter_mut().find(|node| node.id == to.node);
+        if let Some(node) = node {
+            node.data.config.for_each = Some(for_each);
+        }
         let (from, to) = ((from.node, Some(from.port)), (to.node, Some(to.port)));
         self.edge(from, to, EdgeKind::Success);
         self

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use super::Position;
+use super::{ForEach, Position};
 use crate::{
     ComponentId, EdgeId, NodeId, PortId, WorkflowId,
     component::PortType,
@@ -151,6 +151,9 @@ pub struct ActionDefinition {
     /// Longest time of one attempt, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<f64>,
+    /// Runs once for each item of a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<ForEach>,
 }
 
 /// Where an input comes from.

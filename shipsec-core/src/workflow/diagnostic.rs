@@ -51,6 +51,8 @@ pub enum Code {
     InvalidJoin,
     /// A time, a count or a factor is out of its range.
     InvalidSetting,
+    /// The node cannot run once for each item.
+    InvalidForEach,
     /// No path leads from the entry point to the node.
     UnreachableNode,
     /// The graph has no entry point.
@@ -73,7 +75,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::UnknownComponent,
         Self::InvalidId,
         Self::DuplicateNode,
@@ -87,6 +89,7 @@ impl Code {
         Self::InvalidValue,
         Self::InvalidJoin,
         Self::InvalidSetting,
+        Self::InvalidForEach,
         Self::UnreachableNode,
         Self::NoEntryPoint,
         Self::SeveralEntryPoints,
@@ -114,6 +117,7 @@ impl Code {
             Self::InvalidValue => "invalid-value",
             Self::InvalidJoin => "invalid-join",
             Self::InvalidSetting => "invalid-setting",
+            Self::InvalidForEach => "invalid-for-each",
             Self::UnreachableNode => "unreachable-node",
             Self::NoEntryPoint => "no-entry-point",
             Self::SeveralEntryPoints => "several-entry-points",

@@ -145,12 +145,79 @@ pub struct NodeConfig {
         skip_serializing_if = "Option::is_none"
     )]
     pub retry: Option<RetrySettings>,
-    /// Longest time of one attempt, in seconds.
+    /// Longest time of one attempt, in seconds; of a node with `forEach`, of one attempt of an item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<f64>,
+    /// Runs once for each item of a list.
+    #[serde(
+        default,
+        deserialize_with = "read::known_fields",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub for_each: Option<ForEach>,
     /// Fields that this version does not know.
     #[serde(flatten)]
     pub extra: Map<String, Json>,
+}
+
+/// A node that runs once for each item of a list: that input takes a list, each output gives one,
+/// in the order of the items. Each item is tried, limited and logged by itself, as `node[3]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", expecting = "forEach, an object")]
+#[non_exhaustive]
+pub struct ForEach {
+    /// The input port that gets one item at a time.
+    pub input: PortId,
+    /// How many items run at once. Default: 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+    /// What the failure of an item does.
+    #[serde(default, skip_serializing_if = "ItemFailure::is_default")]
+    pub on_failure: ItemFailure,
+}
+
+impl ForEach {
+    /// One run for each item of this input.
+    pub fn over(input: impl Into<PortId>) -> Self {
+        Self {
+            input: input.into(),
+            concurrency: None,
+            on_failure: ItemFailure::Fail,
+        }
+    }
+
+    /// Sets how many items run at once, at least 1.
+    #[must_use]
+    pub fn at_once(mut self, items: u32) -> Self {
+        self.concurrency = Some(items);
+        self
+    }
+
+    /// Lets the others go on where an item fails.
+    #[must_use]
+    pub fn collecting_failures(mut self) -> Self {
+        self.on_failure = ItemFailure::Collect;
+        self
+    }
+}
+
+/// What the failure of an item does, after its last attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ItemFailure {
+    /// The node fails, and its other items are stopped.
+    #[default]
+    Fail,
+    /// The others go on, and the output `failures` tells which failed: `[{index, error}]`. They have
+    /// no place in the other outputs.
+    Collect,
+}
+
+impl ItemFailure {
+    fn is_default(&self) -> bool {
+        *self == Self::Fail
+    }
 }
 
 /// An edge of the graph. With both handles the value of that output port goes to that input port;

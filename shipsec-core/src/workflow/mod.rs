@@ -21,7 +21,9 @@ pub use definition::{
 };
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use entrypoint::{ENTRYPOINT, EntryPoint, check_inputs};
-pub use graph::{Graph, GraphEdge, GraphNode, NodeConfig, NodeData, Position, Viewport};
+pub use graph::{
+    ForEach, Graph, GraphEdge, GraphNode, ItemFailure, NodeConfig, NodeData, Position, Viewport,
+};
 pub use layout::{Bends, Direction, Layout, LayoutOptions, NodePlace, Point};
 pub use plan::{Mapping, Plan, PlanNode};
 pub use read::GraphError;

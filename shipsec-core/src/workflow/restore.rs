@@ -167,6 +167,7 @@ fn node(definition: &Definition, action: &ActionDefinition) -> GraphNode {
                 stream_id: metadata.and_then(|metadata| metadata.stream_id.clone()),
                 retry: action.retry.clone(),
                 timeout_seconds: action.timeout_seconds,
+                for_each: action.for_each.clone(),
                 extra: serde_json::Map::new(),
             },
             extra: serde_json::Map::new(),

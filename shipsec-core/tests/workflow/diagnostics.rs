@@ -149,6 +149,13 @@ fn cases() -> Vec<(Code, Json)> {
                 "retry": {"maxAttempts": 0, "backoffCoefficient": 0.5, "perKind": {"TimeoutError": {"initialIntervalSeconds": -2}}},
             })),
         ),
+        (
+            Code::InvalidForEach,
+            graph(
+                &[("a", "test.login", json!({"forEach": {"input": "host"}}))],
+                &[("start", "a")],
+            ),
+        ),
         (Code::UnreachableNode, graph(&[pass("a")], &[])),
         (
             Code::NoEntryPoint,
@@ -275,6 +282,7 @@ fn all_problems_are_said_at_once() {
     let codes: BTreeSet<Code> = found.iter().map(|said| said.code).collect();
     let apart = [
         Code::NoEntryPoint,
+        Code::InvalidForEach,
         Code::GroupLimits,
         Code::InvalidDefinition,
         Code::TooLarge,

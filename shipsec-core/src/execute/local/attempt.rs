@@ -30,7 +30,7 @@ pub(super) fn poll_once(work: &mut Work) -> Poll<Ended> {
 }
 
 /// What a panic was about, as an error of the node.
-pub(super) fn panicked(panic: &(dyn Any + Send)) -> ComponentError {
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> ComponentError {
     let message = panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())

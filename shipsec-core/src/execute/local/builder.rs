@@ -1,13 +1,14 @@
 //! Setting up a local executor, and starting runs with it.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
 use async_trait::async_trait;
+use hashbrown::HashMap as FastMap;
 use serde_json::{Map, Value as Json};
 
 use super::{
@@ -22,7 +23,8 @@ use crate::{
         DefinitionSource, HashSource, ParentRun, Relation, StatusPayload, Timestamp, WorkflowStatus,
     },
     execute::{
-        Executor, ExecutorError, Rerun, ResumeError, RunControl, RunHandle, RunRequest, StartError,
+        Before, Executor, ExecutorError, Rerun, ResumeError, RunControl, RunHandle, RunRequest,
+        StartError,
         recovery::Recovery,
         reuse::{Reuse, ReuseError},
     },
@@ -223,7 +225,7 @@ impl LocalExecutor {
     }
 
     /// What a run was started with, to [start](Executor::start) it again: its plan and its inputs,
-    /// linked to it. Change what is to be different, and say with [`RunRequest::from_node`] or
+    /// linked to it. Change what is to be different, and say with [`RunRequest::again_from`] or
     /// [`RunRequest::cached`] what is to be taken over.
     ///
     /// # Errors
@@ -256,6 +258,9 @@ impl LocalExecutor {
             secrets: self.0.secrets.clone(),
             temp_root: self.0.temp_root.clone(),
             inputs: begin.inputs,
+            items: Mutex::new(begin.items),
+            grace: self.0.settings.grace,
+            keeps_values: self.0.store.capabilities().keeps_values,
             #[cfg(feature = "http")]
             http: std::sync::OnceLock::new(),
         }
@@ -306,6 +311,7 @@ struct Begin {
     wall: Timestamp,
     inputs: Arc<Map<String, Json>>,
     questions: Questions,
+    items: FastMap<u32, BTreeMap<u32, Before>>,
 }
 
 #[async_trait]
@@ -351,6 +357,7 @@ impl Executor for LocalExecutor {
             wall: self.now(),
             inputs: inputs.clone(),
             questions: Questions::default(),
+            items: FastMap::new(),
         };
         let mut first = StatusPayload::new(WorkflowStatus::Running);
         first.workflow_id = Some(plan.workflow_id().clone());
@@ -392,6 +399,7 @@ impl Executor for LocalExecutor {
                 wall: log.last_time().map_or(now, |last| last.max(now)),
                 inputs: log.inputs.clone(),
                 questions: std::mem::take(&mut log.questions),
+                items: log.items_before(),
             };
             let scope = self.scope(&log.plan, run.clone(), masker.clone(), begin);
             let shared = self.shared(scope, lease.clone());

@@ -18,4 +18,5 @@ mod store;
 mod timers;
 mod waiting;
 
+pub(crate) use attempt::panicked;
 pub use builder::{LocalExecutor, LocalExecutorBuilder};

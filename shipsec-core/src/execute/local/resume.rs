@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     event::{
-        CancelledPayload, ErrorPayload, EventKind, FailedPayload, Given, Level, Record,
+        CancelledPayload, ErrorPayload, EventKind, FailedPayload, Given, Level, NodeRef, Record,
         SkippedPayload, StatusPayload, StopCause, Timestamp, WorkflowStatus,
     },
     execute::{
@@ -157,6 +157,7 @@ impl Driver {
                     self.record_at_end(shared, log, node, Level::Info, kind);
                 }
                 Command::Cancelled { reason, .. } if !recorded => {
+                    self.end_items(shared, log, node, false);
                     self.record_at_end(shared, log, node, Level::Warn, cancelled(reason));
                     self.phases[node as usize] = Phase::Killed;
                 }
@@ -177,6 +178,7 @@ impl Driver {
             Some((node, log.seen[index].interrupted)).filter(|(_, attempts)| *attempts > 0),
         );
         if let Some(reason) = said.asked.get(&node) {
+            self.end_items(shared, log, node, false);
             self.record_at_end(shared, log, node, Level::Warn, cancelled(*reason));
             self.phases[index] = Phase::Settling;
             let how = How::Cancelled;
@@ -208,23 +210,8 @@ impl Driver {
                 self.becomes_ready(node, attempt, triggered_by);
             }
             NodeState::Running | NodeState::AwaitingInput => {
-                let now = shared.scope.clock.now();
-                let message = "the process that ran this attempt ended; the node runs again";
-                let error = ErrorPayload {
-                    kind: crate::ErrorKind::ResourceUnavailable,
-                    message: message.to_owned(),
-                    retryable: true,
-                    field_errors: Default::default(),
-                    details: None,
-                };
-                let kind = EventKind::NodeFailed(Box::new(FailedPayload {
-                    error,
-                    will_retry: true,
-                    interrupted: true,
-                    retry_at: Some(now),
-                    handled_by: None,
-                    duration_ms: None,
-                }));
+                let kind = interrupted(shared.scope.clock.now());
+                self.end_items(shared, log, node, true);
                 self.record_at_end(shared, log, node, Level::Warn, kind);
                 *self.excused.entry(node).or_default() += 1;
                 self.becomes_ready(node, attempt + 1, triggered_by);
@@ -240,6 +227,37 @@ impl Driver {
             attempt,
             triggered_by,
         });
+    }
+
+    /// Ends what was going on of a node's items when the log ended: they run again with the node, or
+    /// are stopped with it.
+    fn end_items(&mut self, shared: &Shared, log: &Recovery, node: u32, again: bool) {
+        let Some(items) = log.view.items_at(node as usize) else {
+            return;
+        };
+        let now = shared.scope.clock.now();
+        for (index, item) in items.iter().enumerate() {
+            let seen = log
+                .items
+                .get(&node)
+                .and_then(|items| items.get(&(index as u32)));
+            let (counter, suspended) =
+                seen.map_or((0, false), |seen| (seen.counter, seen.suspended));
+            let (attempt, counter, kind) = match item.state {
+                NodeState::Running | NodeState::AwaitingInput if again && suspended => continue,
+                NodeState::Running | NodeState::AwaitingInput if again => {
+                    (item.attempt, counter + 1, interrupted(now))
+                }
+                NodeState::Running | NodeState::AwaitingInput => {
+                    (item.attempt, counter + 1, stopped())
+                }
+                NodeState::Retrying if !again => (item.attempt + 1, 1, stopped()),
+                _ => continue,
+            };
+            let id = NodeRef::new(item.node_id.clone());
+            let record = Record::new(now, Some(id), attempt, counter, kind);
+            shared.scope.recorder.push(record.with_level(Level::Warn));
+        }
     }
 
     /// Records how a node ended, or its newest attempt where one goes on.
@@ -280,6 +298,30 @@ pub(super) fn indices<'a>(
     ports
         .iter()
         .filter_map(move |port| u16::try_from(index(port)?).ok())
+}
+
+fn interrupted(now: Timestamp) -> EventKind {
+    let message = "the process that ran this attempt ended; it is tried again";
+    EventKind::NodeFailed(Box::new(FailedPayload {
+        error: ErrorPayload {
+            kind: crate::ErrorKind::ResourceUnavailable,
+            message: message.to_owned(),
+            retryable: true,
+            field_errors: Default::default(),
+            details: None,
+        },
+        will_retry: true,
+        interrupted: true,
+        retry_at: Some(now),
+        handled_by: None,
+        duration_ms: None,
+    }))
+}
+
+fn stopped() -> EventKind {
+    EventKind::NodeCancelled(Box::new(CancelledPayload {
+        reason: "node-stopped".to_owned(),
+    }))
 }
 
 fn cancelled(reason: CancelReason) -> EventKind {

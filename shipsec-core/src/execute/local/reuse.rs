@@ -42,7 +42,7 @@ impl Driver {
         );
         let plan_node = &shared.plan.nodes[node as usize];
         if done.outputs.notes.is_none() || self.is_sink(node) {
-            let outputs = Arc::new(planned(plan_node, &done.outputs));
+            let outputs = Arc::new(planned(&plan_node.output_ids, &done.outputs));
             self.taken_over(shared, node, cx, &done, outputs);
             return true;
         }
@@ -55,7 +55,8 @@ impl Driver {
                 secrets: &scope.secrets,
                 masker: &scope.masker,
             };
-            let result = loader.outputs(&task.plan.nodes[node as usize], &fetched.outputs);
+            let result =
+                loader.outputs(&task.plan.nodes[node as usize].output_ids, &fetched.outputs);
             let result = result.await;
             task.send(Message::Fetched {
                 node,
@@ -129,7 +130,7 @@ impl Driver {
         };
         let finished = Finished {
             outputs: Given::Several(outputs),
-            masked: Some(Arc::new(planned(plan_node, &done.outputs))),
+            masked: Some(Arc::new(planned(&plan_node.output_ids, &done.outputs))),
             active_ports: done.active.as_deref().map(Into::into),
             active,
             reused_from: self.reuse.as_ref().map(|reuse| reuse.parent.clone()),

@@ -25,12 +25,9 @@ impl Driver {
                         let group = shared.plan.nodes[node as usize].group;
                         self.limits.give_back(group, &mut self.ready);
                     }
-                    let last = shared.last_known();
-                    shared.listener.get_or_init(|| {
-                        let listening = tokio::spawn(listen(Arc::downgrade(shared), last));
-                        listening.abort_handle()
-                    });
+                    hear_answers(shared);
                 }
+                Waiting::Listen => hear_answers(shared),
                 Waiting::Ends(node) => {
                     self.waiting.remove(&node);
                 }
@@ -64,6 +61,15 @@ impl Driver {
         self.say(shared, StatusPayload::new(status), Level::Info, None);
         true
     }
+}
+
+/// From the first time that somebody waits, answers are heard.
+fn hear_answers(shared: &Arc<Shared>) {
+    let last = shared.last_known();
+    shared.listener.get_or_init(|| {
+        let listening = tokio::spawn(listen(Arc::downgrade(shared), last));
+        listening.abort_handle()
+    });
 }
 
 /// Waits for answers in the log: they come from outside of the executor.

@@ -1,12 +1,17 @@
 //! Nodes one by one: component, parameters, join, limits, values set by hand.
 
-use std::{cell::OnceCell, ops::Deref, sync::Arc, time::Duration};
+use std::{
+    cell::OnceCell,
+    ops::Deref,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use hashbrown::HashMap;
 use serde_json::Value as Json;
 
 use super::super::{
-    Code, Diagnostics, GraphNode, WorkflowConfig,
+    Code, Diagnostics, ForEach, GraphNode, ItemFailure, WorkflowConfig,
     diagnostic::{listed, quoted, shown},
 };
 use crate::{
@@ -15,7 +20,7 @@ use crate::{
         BoundNode, ComponentDefinition, DynComponent, ParamIssue, PortSpec, PortType, Registry,
     },
     event::ComponentRef,
-    execute::{RetryPolicy, RetrySettings},
+    execute::{self, EachSettings, FAILURES, RetryPolicy, RetrySettings},
     pointer,
     schedule::Join,
     value::{Value, coerce},
@@ -158,18 +163,45 @@ fn bind_one<'a>(
     }
     let shared = known.get_mut(&key)?;
     let definition = shared.component.definition().clone();
+    let retry = match &config.retry {
+        None => shared.retry.clone(),
+        Some(retry) => Arc::new(RetryPolicy::layered([&definition.retry, retry])),
+    };
+    let from_seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
+    let timeout = timeout.or(definition.timeout_seconds.and_then(from_seconds));
+    let heartbeat = definition.heartbeat_timeout_seconds.and_then(from_seconds);
+    let each = match &config.for_each {
+        None => None,
+        Some(for_each) => {
+            check_for_each(place, node, for_each, &definition, found);
+            let settings = EachSettings {
+                for_each: for_each.clone(),
+                retry: retry.clone(),
+                timeout,
+                heartbeat,
+            };
+            Some(execute::for_each(shared.component.clone(), settings))
+        }
+    };
+    // What limits and tries again one item does not do so to all of them.
+    let (retry, timeout, heartbeat) = match &each {
+        None => (retry, timeout, heartbeat),
+        Some(_) => (ONCE.clone(), None, None),
+    };
     let params = (!config.params.is_empty()).then(|| Box::new(Json::Object(config.params.clone())));
-    let plain = shared.plain.as_ref().filter(|_| params.is_none());
+    let plain = shared
+        .plain
+        .as_ref()
+        .filter(|_| params.is_none() && each.is_none());
+    let component = each.as_ref().unwrap_or(&shared.component).clone();
+    let definition = component.definition().clone();
     let (bound, output_ids) = if let Some((bound, ids)) = plain {
         (Some(bound.clone()), ids.clone())
     } else {
-        match shared
-            .component
-            .bind(params.as_deref().unwrap_or(&NO_PARAMS))
-        {
+        match component.bind(params.as_deref().unwrap_or(&NO_PARAMS)) {
             Ok(bound) => {
                 let ids = ids(bound.outputs());
-                if params.is_none() {
+                if params.is_none() && each.is_none() {
                     shared.plain = Some((bound.clone(), ids.clone()));
                 }
                 (Some(bound), ids)
@@ -210,13 +242,8 @@ fn bind_one<'a>(
         return None;
     }
     let overrides = overrides(place, node, &inputs, found);
-    let retry = match &config.retry {
-        None => shared.retry.clone(),
-        Some(retry) => Arc::new(RetryPolicy::layered([&definition.retry, retry])),
-    };
-    let from_seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
     Some(Bound {
-        component: shared.component.clone(),
+        component,
         node: bound,
         inputs,
         outputs,
@@ -224,12 +251,99 @@ fn bind_one<'a>(
         output_ids,
         join,
         retry,
-        timeout: timeout.or(definition.timeout_seconds.and_then(from_seconds)),
-        heartbeat_timeout: definition.heartbeat_timeout_seconds.and_then(from_seconds),
+        timeout,
+        heartbeat_timeout: heartbeat,
         overrides,
         secret_params: config.params.values().any(refers_to_secret),
         params,
     })
+}
+
+/// The policy of a node whose items are tried again, not itself.
+static ONCE: LazyLock<Arc<RetryPolicy>> = LazyLock::new(|| {
+    Arc::new(RetryPolicy {
+        max_attempts: 1,
+        ..RetryPolicy::default()
+    })
+});
+
+/// Reports why a node cannot run once for each item.
+fn check_for_each(
+    place: usize,
+    node: &GraphNode,
+    for_each: &ForEach,
+    definition: &ComponentDefinition,
+    found: &mut Diagnostics,
+) {
+    let at = |rest: &str| format!("/nodes/{place}/data/config/forEach{rest}");
+    if for_each.concurrency == Some(0) {
+        positive(&at("/concurrency"), found);
+    }
+    let id = quoted(node.id.as_str());
+    let mut refuse = |path: String, message: String, suggestion: &str| {
+        found.error(
+            Code::InvalidForEach,
+            path,
+            message,
+            Some(suggestion.to_owned()),
+        );
+    };
+    if definition.entrypoint {
+        let message = format!("node {id} is the entry point, which runs once");
+        refuse(at(""), message, "put forEach at a node after it");
+    }
+    let branching = definition.outputs.iter().find(|port| port.branching);
+    if let Some(port) = branching {
+        let message = format!(
+            "node {id} branches, by port {}: one item could go one way and the next another",
+            port.id
+        );
+        refuse(
+            at(""),
+            message,
+            "collect first, and branch on the list in a node of its own",
+        );
+    }
+    let secret = |port: &&PortSpec| port.port_type == PortType::Secret;
+    if let Some(port) = definition.outputs.iter().find(secret) {
+        let message = format!(
+            "node {id} gives a secret, by port {}: there is no list of secrets",
+            port.id
+        );
+        refuse(at(""), message, "fetch secrets in nodes of their own");
+    }
+    if let Some(port) = definition
+        .outputs
+        .iter()
+        .find(|port| for_each.on_failure == ItemFailure::Collect && port.id == FAILURES)
+    {
+        let message = format!("node {id} has an output {} of its own", port.id);
+        refuse(
+            at("/onFailure"),
+            message,
+            "let the failure of an item fail the node",
+        );
+    }
+    let input = definition
+        .inputs
+        .iter()
+        .find(|port| port.id == for_each.input);
+    match input {
+        Some(port) if port.port_type == PortType::Secret => {
+            let message = format!(
+                "input {} of node {id} is a secret: there is no list of them",
+                port.id
+            );
+            refuse(at("/input"), message, "name another input");
+        }
+        None if !definition.dynamic_ports => {
+            let ports = Ports::new(&definition.inputs);
+            let message = unknown_port("input", &for_each.input, node, &ports);
+            let suggestion = near_port(&for_each.input, &ports, found);
+            found.error(Code::UnknownPort, at("/input"), message, suggestion);
+        }
+        _ => {}
+    }
 }
 
 /// What a component is bound with where a node gives no parameters.

@@ -315,7 +315,20 @@ fn incompatible(
         shown(target.id.as_str(), 80),
         to.id
     );
-    let suggestion = "connect ports whose types fit, or put a converting node between";
+    // What fits one by one can be run one by one.
+    let items = match from {
+        PortType::List(item) => {
+            target.data.config.for_each.is_none() && item.connects_to(&to.port_type, false)
+        }
+        _ => false,
+    };
+    let suggestion = match items {
+        true => &format!(
+            "run the node once for each item, with \"forEach\": {{\"input\": \"{}\"}} in its config",
+            to.id
+        ),
+        false => "connect ports whose types fit, or put a converting node between",
+    };
     found.error(
         Code::IncompatibleTypes,
         format!("/edges/{place}"),

@@ -6,8 +6,9 @@ use serde_json::Value as Json;
 
 use super::{
     super::{
-        ActionDefinition, Definition, EdgeDefinition, Graph, GraphEdge, GraphNode, InputMapping,
-        Mapping, NodeMetadata, Plan, PlanNode, Position, definition::NodeRefName, lists::Lists,
+        ActionDefinition, Definition, EdgeDefinition, ForEach, Graph, GraphEdge, GraphNode,
+        InputMapping, Mapping, NodeMetadata, Plan, PlanNode, Position, definition::NodeRefName,
+        lists::Lists,
     },
     connect::Connected,
 };
@@ -38,6 +39,7 @@ struct Written {
     stream_id: Option<String>,
     retry: Option<RetrySettings>,
     timeout_seconds: Option<f64>,
+    for_each: Option<ForEach>,
 }
 
 impl Source {
@@ -64,7 +66,8 @@ impl Source {
             && config.group_id.is_none()
             && config.stream_id.is_none()
             && config.retry.is_none()
-            && config.timeout_seconds.is_none();
+            && config.timeout_seconds.is_none()
+            && config.for_each.is_none();
         let written = (!nothing).then(|| {
             Box::new(Written {
                 label: data.label.clone(),
@@ -76,6 +79,7 @@ impl Source {
                 stream_id: config.stream_id.clone(),
                 retry: config.retry.clone(),
                 timeout_seconds: config.timeout_seconds,
+                for_each: config.for_each.clone(),
             })
         });
         self.nodes.push(written);
@@ -184,5 +188,6 @@ fn action(
         input_mappings: node.mappings.iter().map(mapping).collect(),
         retry: written.and_then(|written| written.retry.clone()),
         timeout_seconds: written.and_then(|written| written.timeout_seconds),
+        for_each: written.and_then(|written| written.for_each.clone()),
     }
 }
