@@ -15,6 +15,7 @@ use crate::{
         notify::webhook::NotifyWebhook,
         secret::fetch::SecretFetch,
         text::{joiner::TextJoiner, splitter::TextSplitter},
+        workflow::call::WorkflowCall,
     },
     dev::{branch::DevBranch, echo::DevEcho, emit::DevEmit, fail::DevFail, sleep::DevSleep},
     report::{markdown::ReportMarkdown, sarif::ReportSarif},
@@ -55,7 +56,8 @@ pub fn register_all(registry: &mut Registry) -> Result<(), RegistryError> {
         .register(NotifyWebhook)?
         .register(SecretFetch)?
         .register(TextJoiner)?
-        .register(TextSplitter)?;
+        .register(TextSplitter)?
+        .register(WorkflowCall)?;
     registry
         .register(DevBranch)?
         .register(DevEcho)?

@@ -132,6 +132,12 @@ impl RunId {
         Self(uuid::Uuid::now_v7().to_string().into())
     }
 
+    /// The id that these bytes stand for (a UUID of version 8, RFC 9562).
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        let id = uuid::Builder::from_custom_bytes(bytes).into_uuid();
+        Self(id.to_string().into())
+    }
+
     /// Checks and wraps text that names a run.
     ///
     /// # Errors

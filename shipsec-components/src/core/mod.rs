@@ -9,3 +9,4 @@ pub mod logic;
 pub mod notify;
 pub mod secret;
 pub mod text;
+pub mod workflow;

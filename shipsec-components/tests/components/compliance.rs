@@ -77,6 +77,13 @@ fn trials(url: &str, folder: &str, tree: &Tree) -> BTreeMap<&'static str, Compli
                 .secret("KEY", SECRET),
         ),
         (
+            "core.workflow.call",
+            trial().params(json!({ "graph": {
+                "name": "Called",
+                "nodes": [{ "id": "start", "type": "core.workflow.entrypoint" }],
+            } })),
+        ),
+        (
             "core.secret.fetch",
             trial()
                 .params(json!({ "name": "KEY" }))

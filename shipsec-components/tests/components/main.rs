@@ -1,6 +1,7 @@
 //! The components as a host meets them: out of the registry, inside runs.
 
 mod bench;
+mod call;
 mod catalogue;
 mod compliance;
 mod dev;

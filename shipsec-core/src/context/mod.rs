@@ -2,6 +2,7 @@
 //! cancellation.
 
 mod artifact;
+mod call;
 mod cancel;
 #[cfg(feature = "http")]
 mod http;
@@ -16,6 +17,8 @@ mod scope;
 mod secret;
 
 pub use artifact::ArtifactEmitter;
+pub use call::Called;
+pub(crate) use call::{Callee, Child, Ended};
 #[cfg(feature = "http")]
 pub use http::HttpClient;
 #[cfg(feature = "tracing")]

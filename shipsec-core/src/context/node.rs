@@ -70,6 +70,7 @@ struct Rest {
     temp_dir: OnceLock<tempfile::TempDir>,
     artifacts: AtomicU32,
     questions: AtomicU32,
+    children: AtomicU32,
     items: Items,
     waits: AtomicBool,
     tasks: Mutex<Vec<tokio::task::AbortHandle>>,
@@ -460,6 +461,11 @@ impl Context {
     /// Counts the questions of the attempt, from 1.
     pub(crate) fn next_question(&self) -> u32 {
         self.rest().questions.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Counts the runs that the attempt calls, from 1.
+    pub(crate) fn next_child(&self) -> u32 {
+        self.rest().children.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(crate) fn next_artifact_id(&self) -> ArtifactId {

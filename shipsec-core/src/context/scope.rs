@@ -11,10 +11,10 @@ use hashbrown::HashMap;
 
 use tokio::time::Instant;
 
-use super::{Questions, SecretSource};
+use super::{Callee, Questions, SecretSource};
 use crate::{
-    RunId,
-    event::Timestamp,
+    NodeId, RunId,
+    event::{Caller, Timestamp},
     execute::Before,
     storage::ArtifactStore,
     trace::{Masker, Recorder},
@@ -83,6 +83,12 @@ pub(crate) struct RunScope {
     pub(crate) inputs: Arc<serde_json::Map<String, serde_json::Value>>,
     /// What the log says of items that began in another process, by index of their node.
     pub(crate) items: Mutex<HashMap<u32, BTreeMap<u32, Before>>>,
+    /// Starts the runs that this one calls.
+    pub(crate) callee: Arc<dyn Callee>,
+    /// The workflows that called this one, the outermost first.
+    pub(crate) callers: Vec<Caller>,
+    /// How many attempts of a node, or of an item of one, ended with their process.
+    pub(crate) interrupted: HashMap<NodeId, u32>,
     /// How long an item that was asked to stop may take.
     pub(crate) grace: Duration,
     /// Whether the store keeps values in this process, however large.
@@ -92,6 +98,11 @@ pub(crate) struct RunScope {
 }
 
 impl RunScope {
+    /// How many attempts of a node, or of an item of one, ended with their process.
+    pub(crate) fn interrupted(&self, node: &NodeId) -> u32 {
+        self.interrupted.get(node).copied().unwrap_or_default()
+    }
+
     /// What the log says of the items of a node that began in another process.
     pub(crate) fn take_items(&self, node: u32) -> BTreeMap<u32, Before> {
         let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);

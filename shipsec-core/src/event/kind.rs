@@ -30,6 +30,8 @@ pub enum EventKind {
     NodeAwaitingInput(Box<AwaitingInputPayload>),
     /// `NODE_INPUT_RECEIVED`: a person answered what the node waits for.
     NodeInputReceived(Box<InputReceivedPayload>),
+    /// `NODE_CHILD_STARTED`: the node called another workflow, as a run of its own.
+    NodeChildStarted(Box<ChildStartedPayload>),
     /// `NODE_COMPLETED`: the node succeeded.
     NodeCompleted(CompletedPayload),
     /// `NODE_FAILED`: an attempt failed.
@@ -149,6 +151,9 @@ pub struct ParentRun {
     /// called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_id: Option<NodeId>,
+    /// Of a call, the workflows above it, the outermost first and the parent's last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callers: Vec<Caller>,
     /// Of a rerun, whether everything that has not changed was to be taken over.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cached: bool,
@@ -161,9 +166,20 @@ impl ParentRun {
             run_id,
             relation,
             node_id,
+            callers: Vec::new(),
             cached: false,
         }
     }
+}
+
+/// A workflow in a chain of calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Caller {
+    /// The workflow.
+    pub workflow_id: crate::WorkflowId,
+    /// SHA-256 of its definition, in lower-case hex.
+    pub definition_hash: String,
 }
 
 /// How a run belongs to its parent.
@@ -384,6 +400,16 @@ pub struct InputReceivedPayload {
     /// Who gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+}
+
+/// Payload of `NODE_CHILD_STARTED`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChildStartedPayload {
+    /// The child run; its first event names this one.
+    pub run_id: crate::RunId,
+    /// What it runs.
+    pub workflow_id: crate::WorkflowId,
 }
 
 /// Payload of `NODE_COMPLETED`.

@@ -15,10 +15,11 @@ mod wire;
 pub use attempt::AttemptRecord;
 pub use envelope::{Event, Level, NodeRef, Record};
 pub use kind::{
-    ArtifactPayload, AwaitingInputPayload, CancelledPayload, CompletedPayload, ComponentRef,
-    ErrorPayload, EventKind, FailedPayload, Failure, InputReceivedPayload, LogPayload, ParentRun,
-    ProgressPayload, ProgressSource, Relation, SkippedPayload, StartedPayload, StatusPayload,
-    StopCause, Stream, Trigger, UnknownPayload, WorkflowStatus,
+    ArtifactPayload, AwaitingInputPayload, Caller, CancelledPayload, ChildStartedPayload,
+    CompletedPayload, ComponentRef, ErrorPayload, EventKind, FailedPayload, Failure,
+    InputReceivedPayload, LogPayload, ParentRun, ProgressPayload, ProgressSource, Relation,
+    SkippedPayload, StartedPayload, StatusPayload, StopCause, Stream, Trigger, UnknownPayload,
+    WorkflowStatus,
 };
 pub(crate) use output::Given;
 pub use output::{MaskNote, OutputNotes, Outputs, ValueRef};

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::{
     NodeId, PortId, RunId,
-    event::{ErrorPayload, Failure, Outputs, Trigger, WorkflowStatus},
+    event::{ErrorPayload, Failure, Outputs, ParentRun, Timestamp, Trigger, WorkflowStatus},
     trace::{LeaseError, StoreError},
     workflow::{Diagnostics, Plan},
 };
@@ -79,6 +79,8 @@ pub struct RunRequest {
     pub trigger: Trigger,
     /// The earlier run that it repeats.
     pub rerun: Option<Rerun>,
+    /// The run that calls it, and what time it is there.
+    pub(crate) child_of: Option<(ParentRun, Timestamp)>,
 }
 
 /// An earlier run that another repeats, and what is taken over from it. A node's outputs are taken
@@ -106,7 +108,18 @@ impl RunRequest {
             run_id: None,
             trigger: Trigger::default(),
             rerun: None,
+            child_of: None,
         }
+    }
+
+    /// Makes it a child of another run.
+    pub(crate) fn child_of(mut self, parent: ParentRun, now: Timestamp) -> Self {
+        self.trigger = Trigger {
+            kind: "workflow".to_owned(),
+            label: Some(parent.run_id.to_string()),
+        };
+        self.child_of = Some((parent, now));
+        self
     }
 
     /// Makes it a repetition of an earlier run. By itself that takes nothing over, and only links

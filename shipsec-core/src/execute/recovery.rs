@@ -10,14 +10,14 @@ use serde_json::{Map, Value as Json};
 
 use super::{Before, ResumeError};
 use crate::{
-    PortId, RunId, Secret, SecretName,
+    NodeId, PortId, RunId, Secret, SecretName,
     component::{PortValues, Registry},
     context::{Questions, SecretSource},
     event::{
         ErrorPayload, Event, EventKind, InputReceivedPayload, OutputNotes, Outputs, StopCause,
         Timestamp, ValueRef,
     },
-    run::{Applied, NodeState, RunView},
+    run::{Applied, NodeState, NodeView, RunView},
     storage::ArtifactStore,
     trace::{Masker, TraceStore, unmask},
     value::Value,
@@ -304,6 +304,27 @@ impl Recovery {
             };
         }
         Ok(())
+    }
+
+    /// How many attempts of each node, and of each item, ended with their process, those included
+    /// that go on when the log ends.
+    pub(crate) fn interrupted(&self) -> HashMap<NodeId, u32> {
+        let runs = |state| matches!(state, NodeState::Running | NodeState::AwaitingInput);
+        let count = |seen: &Seen, view: &NodeView| {
+            seen.interrupted + u32::from(runs(view.state) && !seen.suspended)
+        };
+        let nodes = self.seen.iter().enumerate().filter_map(|(place, seen)| {
+            let view = self.view.node_at(place)?;
+            Some((view.node_id.clone(), count(seen, view)))
+        });
+        let items = self.items.iter().flat_map(|(node, items)| {
+            let views = self.view.items_at(*node as usize);
+            items.iter().filter_map(move |(index, seen)| {
+                let view = views?.get(*index)?;
+                Some((view.node_id.clone(), count(seen, view)))
+            })
+        });
+        nodes.chain(items).filter(|(_, count)| *count > 0).collect()
     }
 
     /// What the nodes that run again are to know of their items.

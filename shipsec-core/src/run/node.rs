@@ -230,6 +230,9 @@ pub struct NodeView {
     /// Why it was cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_reason: Option<Arc<str>>,
+    /// The runs that it called, the newest last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub child_runs: Option<Arc<[RunId]>>,
     /// What it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub awaiting: Option<Arc<AwaitingInputPayload>>,
@@ -259,6 +262,7 @@ impl NodeView {
             skip_reason: None,
             skip_cause: None,
             cancel_reason: None,
+            child_runs: None,
             awaiting: None,
         }
     }
@@ -336,6 +340,12 @@ impl NodeView {
             EventKind::NodeAwaitingInput(payload) => {
                 self.state = NodeState::AwaitingInput;
                 self.awaiting = Some(Arc::new((**payload).clone()));
+            }
+            EventKind::NodeChildStarted(payload) => {
+                let known = self.child_runs.iter().flat_map(|runs| runs.iter());
+                // A later attempt may go on with the same run.
+                let others = known.filter(|run| **run != payload.run_id).cloned();
+                self.child_runs = Some(others.chain([payload.run_id.clone()]).collect());
             }
             EventKind::NodeInputReceived(payload) => {
                 let asked = self.awaiting.as_ref().map(|asked| &asked.request_id);

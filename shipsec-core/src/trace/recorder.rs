@@ -347,6 +347,7 @@ impl Recorder {
             // Outputs are masked where their notes are made; the rest holds names of the graph.
             EventKind::NodeCompleted(_)
             | EventKind::NodeInputReceived(_)
+            | EventKind::NodeChildStarted(_)
             | EventKind::NodeStarted(_)
             | EventKind::NodeSkipped(_)
             | EventKind::Unknown(_) => {}

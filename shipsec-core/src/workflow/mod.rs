@@ -11,6 +11,7 @@ mod lists;
 mod plan;
 mod read;
 mod restore;
+mod source;
 
 pub use builder::{AnyNode, Input, InputOf, NodeHandle, Output, OutputOf, WorkflowBuilder};
 pub use compile::{Compiled, compile};
@@ -27,5 +28,6 @@ pub use graph::{
 pub use layout::{Bends, Direction, Layout, LayoutOptions, NodePlace, Point};
 pub use plan::{Mapping, Plan, PlanNode};
 pub use read::GraphError;
+pub use source::{FolderWorkflows, StaticWorkflows, WorkflowSource, WorkflowSourceError};
 
 pub use crate::schedule::{EdgeKind, FailurePolicy, Join};

@@ -17,7 +17,7 @@ use super::{
     store::keep_lease,
 };
 use crate::{
-    Registry, RunId,
+    NodeId, Registry, RunId,
     context::{Clock, NoSecrets, Questions, RunScope, SecretSource},
     event::{
         DefinitionSource, HashSource, ParentRun, Relation, StatusPayload, Timestamp, WorkflowStatus,
@@ -30,7 +30,7 @@ use crate::{
     },
     storage::ArtifactStore,
     trace::{Lease, LeaseError, Masker, Recorder, RunFilter, StoreError, TraceStore},
-    workflow::Plan,
+    workflow::{Plan, WorkflowSource},
 };
 
 /// Runs plans inside the host's process, on the tokio runtime that `start` is called on.
@@ -59,6 +59,7 @@ struct Inner {
     settings: Settings,
     clock: Option<Timestamp>,
     registry: Option<Arc<Registry>>,
+    workflows: Option<Arc<dyn WorkflowSource>>,
     /// Names this executor to others on the same store.
     holder: String,
     runs: Mutex<HashMap<RunId, (Weak<Shared>, RunHandle)>>,
@@ -121,6 +122,13 @@ impl LocalExecutorBuilder {
         self
     }
 
+    /// Where the workflows come from that other workflows call by their id. Default: there are
+    /// none. Calling needs a [registry](Self::registry) too.
+    pub fn workflows(mut self, workflows: Arc<dyn WorkflowSource>) -> Self {
+        self.0.workflows = Some(workflows);
+        self
+    }
+
     /// Lets every run begin at this time, whatever the system's clock says: with a paused tokio
     /// clock its log is then the same each time.
     pub fn clock(mut self, start: Timestamp) -> Self {
@@ -150,6 +158,7 @@ impl LocalExecutor {
             },
             clock: None,
             registry: None,
+            workflows: None,
             holder: format!("process {} ({})", std::process::id(), RunId::generate()),
             runs: Mutex::default(),
         })
@@ -163,6 +172,14 @@ impl LocalExecutor {
     /// Where artifacts and large outputs are kept.
     pub fn artifacts(&self) -> &ArtifactStore {
         &self.0.artifacts
+    }
+
+    pub(super) fn registry(&self) -> Option<&Registry> {
+        self.0.registry.as_deref()
+    }
+
+    pub(super) fn workflows(&self) -> Option<&Arc<dyn WorkflowSource>> {
+        self.0.workflows.as_ref()
     }
 
     /// Goes on with every run of the store that has not ended and that nobody runs: those of
@@ -259,6 +276,13 @@ impl LocalExecutor {
             temp_root: self.0.temp_root.clone(),
             inputs: begin.inputs,
             items: Mutex::new(begin.items),
+            callee: Arc::new(self.clone()),
+            callers: begin
+                .parent
+                .filter(|parent| parent.relation == Relation::Call)
+                .map(|parent| parent.callers)
+                .unwrap_or_default(),
+            interrupted: begin.interrupted,
             grace: self.0.settings.grace,
             keeps_values: self.0.store.capabilities().keeps_values,
             #[cfg(feature = "http")]
@@ -309,6 +333,8 @@ impl LocalExecutor {
 /// What a run begins with in this process.
 struct Begin {
     wall: Timestamp,
+    parent: Option<ParentRun>,
+    interrupted: FastMap<NodeId, u32>,
     inputs: Arc<Map<String, Json>>,
     questions: Questions,
     items: FastMap<u32, BTreeMap<u32, Before>>,
@@ -323,6 +349,7 @@ impl Executor for LocalExecutor {
             run_id,
             trigger,
             rerun,
+            child_of,
         } = request;
         crate::workflow::check_inputs(&plan, &inputs).map_err(StartError::Inputs)?;
         let run_id = run_id.unwrap_or_else(RunId::generate);
@@ -353,8 +380,14 @@ impl Executor for LocalExecutor {
                 }
             },
         };
+        let (called_by, wall) = match child_of {
+            Some((parent, now)) => (Some(parent), now),
+            None => (None, self.now()),
+        };
         let begin = Begin {
-            wall: self.now(),
+            wall,
+            parent: called_by.clone(),
+            interrupted: FastMap::new(),
             inputs: inputs.clone(),
             questions: Questions::default(),
             items: FastMap::new(),
@@ -365,10 +398,11 @@ impl Executor for LocalExecutor {
         first.definition_hash = Some(HashSource::of(&plan));
         first.inputs = Some(inputs);
         first.trigger = Some(trigger);
-        first.parent = rerun.map(|rerun| {
+        first.parent = called_by.or_else(|| {
+            let rerun = rerun?;
             let mut parent = ParentRun::new(rerun.run_id, Relation::Rerun, rerun.from);
             parent.cached = rerun.cached;
-            parent
+            Some(parent)
         });
         first.executor = Some("local".to_owned());
         let scope = self.scope(&plan, run_id, Arc::default(), begin);
@@ -397,6 +431,8 @@ impl Executor for LocalExecutor {
             let now = self.now();
             let begin = Begin {
                 wall: log.last_time().map_or(now, |last| last.max(now)),
+                parent: log.view.parent.clone(),
+                interrupted: log.interrupted(),
                 inputs: log.inputs.clone(),
                 questions: std::mem::take(&mut log.questions),
                 items: log.items_before(),
@@ -412,10 +448,16 @@ impl Executor for LocalExecutor {
                 run: run.clone(),
                 problem,
             })?;
-            Ok(shared)
+            let abandoned = shared.driver().abandoned(&log);
+            Ok((shared, abandoned))
         };
         match restored.await {
-            Ok(shared) => Ok(self.launch(shared)),
+            Ok((shared, abandoned)) => {
+                for child in abandoned {
+                    tokio::spawn(self.clone().stop_child(child));
+                }
+                Ok(self.launch(shared))
+            }
             Err(error) => {
                 self.unused(&lease).await;
                 Err(error)

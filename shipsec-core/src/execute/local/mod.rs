@@ -7,6 +7,7 @@
 
 mod attempt;
 mod builder;
+mod call;
 mod driver;
 mod ending;
 mod limits;

@@ -13,6 +13,7 @@ use super::{
     timers::Timer,
 };
 use crate::{
+    RunId,
     event::{
         CancelledPayload, ErrorPayload, EventKind, FailedPayload, Given, Level, NodeRef, Record,
         SkippedPayload, StatusPayload, StopCause, Timestamp, WorkflowStatus,
@@ -69,6 +70,26 @@ impl Driver {
             }
         }
         Ok(())
+    }
+
+    /// The runs that were called by nodes, or items of nodes, which do not run again: they are to be
+    /// stopped as well.
+    pub(super) fn abandoned(&self, log: &Recovery) -> Vec<RunId> {
+        let mut abandoned = Vec::new();
+        for place in 0..self.phases.len() {
+            let goes_on = matches!(self.phases[place], Phase::Ready | Phase::Retrying);
+            if log.state(place).is_final() || goes_on {
+                continue;
+            }
+            let items = log.view.items_at(place);
+            let items = items.into_iter().flat_map(|items| items.iter());
+            for node in log.view.node_at(place).into_iter().chain(items) {
+                if !node.state.is_final() {
+                    abandoned.extend(node.child_runs.iter().flat_map(|runs| runs.iter().cloned()));
+                }
+            }
+        }
+        abandoned
     }
 
     /// Tells the scheduler one thing that the log says.

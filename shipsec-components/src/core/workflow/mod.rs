@@ -1,0 +1,3 @@
+//! Workflows as components.
+
+pub mod call;
