@@ -360,7 +360,7 @@ async fn a_resumed_run_goes_on_with_the_same_child() {
         let view = again.view(&parent).await;
         assert_eq!(
             &**view.node("call").unwrap().child_runs.as_ref().unwrap(),
-            [child.clone()]
+            std::slice::from_ref(&child)
         );
     }
 }
