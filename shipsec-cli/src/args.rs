@@ -20,6 +20,19 @@ pub(crate) enum Command {
     /// Exit codes: 0 completed, 1 failed, 2 unusable graph or arguments, 130 interrupted. Ctrl-C
     /// cancels the run with its clean-up; a second one kills it.
     Run(RunArgs),
+    /// Go on with a run whose process died: nodes that have ended do not run again.
+    ///
+    /// What is shown begins where it goes on. Exit codes are those of `run`.
+    Resume(ResumeArgs),
+    /// Run a run again, as a new run that may take over what has not changed.
+    ///
+    /// Exit codes are those of `run`.
+    Rerun(RerunArgs),
+    /// Answer what a node of a run waits for, and go on with the run where no process runs it.
+    ///
+    /// Exit codes: 0 answered (and completed, where it went on), 1 the run failed, 2 nobody asked or
+    /// the answer does not fit.
+    Answer(AnswerArgs),
     /// Check a graph and report every problem at once. Exit codes: 0 valid, 2 not.
     Validate {
         #[command(flatten)]
@@ -121,9 +134,95 @@ pub(crate) struct RunArgs {
     /// A JSON file with inputs; `--input` overrides what it says.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) inputs: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+}
+
+/// Which run to go on with.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ResumeArgs {
+    /// The run: its id, the beginning of its id, or `last`.
+    #[arg(value_name = "RUN", required_unless_present = "all")]
+    pub(crate) name: Option<String>,
+    /// Every run here that has not ended and that no process runs.
+    #[arg(long, conflicts_with = "name")]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+}
+
+/// Which run to run again, and what of it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RerunArgs {
+    /// The run: its id, the beginning of its id, or `last`.
+    #[arg(value_name = "RUN")]
+    pub(crate) name: String,
+    /// The node to run again, with all nodes after it; those before it are taken over from RUN where
+    /// they have not changed.
+    #[arg(long, value_name = "NODE")]
+    pub(crate) from: Option<String>,
+    /// Take over everything that has not changed: the same component and version, parameters and
+    /// inputs. What a node read from files or servers is not looked at again.
+    #[arg(long)]
+    pub(crate) cached: bool,
+    /// Another graph than RUN's, for example a newer version of it.
+    #[arg(long, value_name = "GRAPH", value_hint = ValueHint::FilePath)]
+    pub(crate) graph: Option<PathBuf>,
+    /// An input that differs from RUN's; `k=@file` takes its value from a file. May be repeated.
+    #[arg(short, long, value_name = "K=V")]
+    pub(crate) input: Vec<String>,
+    /// A JSON file with inputs that differ from RUN's; `--input` overrides what it says.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) inputs: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+}
+
+/// What to answer.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AnswerArgs {
+    /// The run: its id, the beginning of its id, or `last`.
+    #[arg(value_name = "RUN")]
+    pub(crate) name: String,
+    /// The node that waits; an item of a node as `node[3]`. It may be left out where one waits.
+    #[arg(value_name = "NODE")]
+    pub(crate) node: Option<String>,
+    /// The answer as JSON.
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["approve", "reject", "set"])]
+    pub(crate) json: Option<String>,
+    /// Say yes to an approval.
+    #[arg(long, conflicts_with = "reject")]
+    pub(crate) approve: bool,
+    /// Say no to an approval.
+    #[arg(long)]
+    pub(crate) reject: bool,
+    /// A field of the answer: text as it is, numbers and booleans by their value, everything else as
+    /// JSON, by what the question asks. May be repeated.
+    #[arg(long, value_name = "K=V")]
+    pub(crate) set: Vec<String>,
+    /// Why, for the log.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) comment: Option<String>,
+    /// Who answers, for the log. Default: the name of the user.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// Only record the answer, also where no process runs the run.
+    #[arg(long)]
+    pub(crate) no_resume: bool,
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+}
+
+/// How runs are run and shown.
+#[derive(Debug, clap::Args)]
+pub(crate) struct HostArgs {
     /// Lets the workflow use a secret, taken from an environment variable. May be repeated.
     #[arg(long, value_name = "NAME=ENV")]
     pub(crate) secret: Vec<String>,
+    /// The folder of the workflows that others call by their id, each as `<id>.json`. Default: the
+    /// folder of the graph, or this one.
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) workflows: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) place: Place,
     /// How long the store may be away before the run gives up, in seconds.
@@ -178,7 +277,7 @@ pub(crate) struct RunArg {
 }
 
 /// Where runs are kept.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Place {
     /// Where event logs are kept: `sqlite:FILE` or `memory:`. Default: sqlite:.shipsec/shipsec.db
     #[arg(long, value_name = "URL", env = "SHIPSEC_STORE")]

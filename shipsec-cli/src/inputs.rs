@@ -15,7 +15,7 @@ use crate::failure::Failure;
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// Secrets that a run may use, by the names that the command line gave them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Secrets {
     pub(crate) source: EnvSecrets,
     names: BTreeSet<String>,
@@ -53,16 +53,27 @@ pub(crate) fn inputs(
     arguments: &[String],
     secrets: &Secrets,
 ) -> Result<Map<String, Json>, Failure> {
+    inputs_over(Map::new(), plan, file, arguments, secrets)
+}
+
+/// The same over inputs that are there already.
+pub(crate) fn inputs_over(
+    mut inputs: Map<String, Json>,
+    plan: &Plan,
+    file: Option<&Path>,
+    arguments: &[String],
+    secrets: &Secrets,
+) -> Result<Map<String, Json>, Failure> {
     let declared = plan.runtime_inputs();
-    let mut inputs = match file {
-        None => Map::new(),
-        Some(path) => serde_json::from_str(&read(path)?).map_err(|error| {
+    if let Some(path) = file {
+        let given: Map<String, Json> = serde_json::from_str(&read(path)?).map_err(|error| {
             Failure::unusable(format!(
                 "--inputs {}: {error}; expected a JSON object of inputs",
                 path.display()
             ))
-        })?,
-    };
+        })?;
+        inputs.extend(given);
+    }
     for argument in arguments {
         let (key, text) = argument.split_once('=').ok_or_else(|| {
             Failure::unusable(format!("--input {argument:?}: expected K=V or K=@FILE"))

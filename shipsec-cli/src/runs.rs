@@ -58,6 +58,13 @@ impl Found {
         }
     }
 
+    /// Whether the run has not ended, and no process runs it.
+    pub(crate) async fn is_interrupted(&self) -> Result<bool, Failure> {
+        let filter = RunFilter::default().interrupted().with_limit(LOOKED_AT);
+        let runs = self.store.runs(&filter).await.map_err(Failure::failed)?;
+        Ok(runs.iter().any(|run| run.run_id == self.id))
+    }
+
     /// The run after its last event.
     pub(crate) async fn view(&self) -> Result<RunView, Failure> {
         let mut view = RunView::new(self.id.clone());

@@ -6,9 +6,11 @@ use shipsec_core::{Registry, component::RegistryError, workflow::EntryPoint};
 
 use crate::{
     core::{
+        approval::Approval,
         array::{pack::ArrayPack, pick::ArrayPick},
         artifact::write::ArtifactWrite,
         file::{read::FileRead, write::FileWrite},
+        form::Form,
         http::request::HttpRequest,
         json::query::JsonQuery,
         logic::branch::LogicBranch,
@@ -46,10 +48,12 @@ pub fn register_all(registry: &mut Registry) -> Result<(), RegistryError> {
     registry
         .register_dyn(Arc::new(EntryPoint::new()))?
         .register_dyn(Arc::new(ArrayPack::new()))?
+        .register(Approval)?
         .register(ArrayPick)?
         .register(ArtifactWrite)?
         .register(FileRead)?
         .register(FileWrite)?
+        .register(Form)?
         .register(HttpRequest)?
         .register(JsonQuery)?
         .register(LogicBranch)?

@@ -5,7 +5,7 @@ use std::{future::Future, process::ExitCode};
 use clap::CommandFactory as _;
 use shipsec_core::run::{RunOutputs, StatusReport};
 
-use super::{artifacts, check, components, events, replay, run, runs};
+use super::{answer, artifacts, check, components, events, replay, rerun, resume, run, runs};
 use crate::{
     args::{Args, Command, RunArg},
     failure::Failure,
@@ -17,6 +17,9 @@ use crate::{
 pub(crate) fn execute(args: Args) -> Result<ExitCode, Failure> {
     match args.command {
         Command::Run(args) => run::run(&args),
+        Command::Resume(args) => resume::resume(&args),
+        Command::Rerun(args) => rerun::rerun(&args),
+        Command::Answer(args) => answer::answer(&args),
         Command::Validate { graph, format } => check::validate(&graph.path, format),
         Command::Compile { graph } => check::compile(&graph.path),
         Command::Components { id, format } => components::components(id.as_deref(), format),
@@ -61,8 +64,16 @@ fn waiting(command: impl Future<Output = Result<(), Failure>>) -> Result<ExitCod
 }
 
 async fn status(run: &RunArg) -> Result<(), Failure> {
-    let view = Found::by(run).await?.view().await?;
-    json::print(&StatusReport::from(&view))
+    let found = Found::by(run).await?;
+    let view = found.view().await?;
+    let report = StatusReport::from(&view);
+    if report.status.is_final() || !found.is_interrupted().await? {
+        return json::print(&report);
+    }
+    // The log cannot tell that nobody writes it any more.
+    let mut report = serde_json::to_value(&report).map_err(Failure::failed)?;
+    report["interrupted"] = true.into();
+    json::print(&report)
 }
 
 async fn outputs(run: &RunArg) -> Result<(), Failure> {

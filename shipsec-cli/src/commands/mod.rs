@@ -1,11 +1,15 @@
 //! One module for each command.
 
+mod answer;
 mod artifacts;
 mod check;
 mod components;
 mod dispatch;
 mod events;
+mod host;
 mod replay;
+mod rerun;
+mod resume;
 mod run;
 mod runs;
 

@@ -17,7 +17,7 @@ use shipsec_core::{
 };
 use tokio::sync::mpsc;
 
-use super::run::{INTERRUPTED, Interrupts};
+use super::host::{INTERRUPTED, Interrupts};
 use crate::{
     args::{Format, ReplayArgs},
     failure::Failure,

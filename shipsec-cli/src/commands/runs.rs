@@ -58,7 +58,11 @@ fn table(runs: &[RunSummary]) -> Result<(), Failure> {
         |of: &dyn Fn(&RunSummary) -> usize, least| runs.iter().map(of).fold(least, usize::max);
     let id = longest(&|run| run.run_id.as_str().len(), 3);
     let workflow = longest(&|run| width(&name(run)), 8).min(40);
-    let status = longest(&|run| run.status.as_str().len(), 6);
+    let shown = |run: &RunSummary| match run.is_interrupted() {
+        true => "INTERRUPTED",
+        false => run.status.as_str(),
+    };
+    let status = longest(&|run| shown(run).len(), 6);
     let head = format!(
         "{}  {}  {}  {:19}  {:>8}  EVENTS",
         pad("RUN", id),
@@ -76,12 +80,17 @@ fn table(runs: &[RunSummary]) -> Result<(), Failure> {
             "{}  {}  {style}{}{style:#}  {:19}  {:>8}  {}",
             pad(run.run_id.as_str(), id),
             pad(&name(run), workflow),
-            pad(run.status.as_str(), status),
+            pad(shown(run), status),
             started.get(..19).unwrap_or(&started).replace('T', " "),
             duration(run.updated_at.since(run.started_at)),
             run.last_sequence
         )
         .map_err(Failure::writing)?;
+    }
+    if runs.iter().any(RunSummary::is_interrupted) {
+        let hint =
+            "the process of an interrupted run is gone; `shipsec resume RUN` goes on with it";
+        writeln!(out, "{hint}").map_err(Failure::writing)?;
     }
     Ok(())
 }

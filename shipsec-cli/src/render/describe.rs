@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 use shipsec_core::{
-    event::{Event, EventKind, Level, ProgressPayload, SkipReason},
+    event::{Event, EventKind, Level, ProgressPayload, SkipReason, StopCause, WorkflowStatus},
     run::{NodeState, NodeView},
 };
 
@@ -13,7 +13,15 @@ use crate::text::{bytes, duration, millis, visible};
 pub(super) fn event(event: &Event) -> String {
     let message = || event.message.as_deref().map(visible);
     match &event.kind {
-        EventKind::WorkflowStatus(payload) => format!("run {}", payload.status),
+        EventKind::WorkflowStatus(payload) => match (payload.stopping, message()) {
+            (Some(StopCause::TimedOut), _) => "run is stopped: it took too long".to_owned(),
+            (Some(_), Some(why)) => format!("run is stopped: {why}"),
+            (Some(_), None) => "run is stopped".to_owned(),
+            (None, Some(message)) if payload.status == WorkflowStatus::Running => {
+                format!("run {}: {message}", payload.status)
+            }
+            (None, _) => format!("run {}", payload.status),
+        },
         EventKind::NodeStarted(payload) => {
             let component = visible(payload.component.component_id.as_str());
             match event.attempt {
@@ -46,11 +54,15 @@ pub(super) fn event(event: &Event) -> String {
         EventKind::NodeAwaitingInput(payload) => {
             format!("waits for an answer: {}", visible(&payload.title))
         }
-        EventKind::NodeCompleted(payload) => {
-            format!("completed in {}", millis(payload.duration_ms))
-        }
+        EventKind::NodeCompleted(payload) => match &payload.reused_from {
+            Some(run) => format!("taken over from run {run}"),
+            None => format!("completed in {}", millis(payload.duration_ms)),
+        },
         EventKind::NodeFailed(payload) => {
             let error = &payload.error;
+            if payload.interrupted {
+                return format!("interrupted: {}", visible(&error.message));
+            }
             let mut text = format!("failed: {}: {}", error.kind, visible(&error.message));
             if payload.will_retry {
                 text.push_str(&match payload.retry_at {
@@ -147,6 +159,10 @@ pub(super) fn node(node: &NodeView) -> String {
             }
             text
         }
+        NodeState::Completed => match &node.reused_from {
+            Some(run) => format!("taken over from run {run}"),
+            None => String::new(),
+        },
         NodeState::Skipped => {
             let cause = node.skip_cause.as_ref();
             let cause = cause.map_or_else(String::new, |cause| {

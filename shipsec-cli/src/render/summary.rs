@@ -198,11 +198,33 @@ impl Ending<'_> {
         if let Some(failure) = &view.failure {
             writeln!(out, "{}", visible(&failure.reason))?;
         }
+        self.taken_over(out)?;
         if view.status != WorkflowStatus::Completed {
             let (run, place) = (&view.run_id, &self.place);
             writeln!(out, "the whole log: shipsec events {run}{place}")?;
         }
         Ok(())
+    }
+
+    /// What an earlier run gave.
+    fn taken_over(&self, out: &mut impl Write) -> io::Result<()> {
+        let nodes = self.view.nodes().map(|(_, node)| node);
+        let taken: Vec<&NodeView> = nodes.filter(|node| node.reused_from.is_some()).collect();
+        let Some(from) = taken.first().and_then(|node| node.reused_from.as_ref()) else {
+            return Ok(());
+        };
+        let ids = taken.iter().take(MOST_NODES);
+        let ids: Vec<_> = ids.map(|node| visible(node.node_id.as_str())).collect();
+        let more = match taken.len().saturating_sub(MOST_NODES) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let all = self.view.nodes().len();
+        let (count, ids) = (taken.len(), ids.join(", "));
+        writeln!(
+            out,
+            "{count} of {all} nodes taken over from run {from}: {ids}{more}"
+        )
     }
 
     fn counts(&self) -> String {

@@ -1,8 +1,10 @@
 //! General components: text, lists, JSON, decisions, HTTP, files, artifacts, secrets.
 
+pub mod approval;
 pub mod array;
 pub mod artifact;
 pub mod file;
+pub mod form;
 pub mod http;
 pub mod json;
 pub mod logic;

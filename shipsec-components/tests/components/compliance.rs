@@ -27,6 +27,16 @@ fn trials(url: &str, folder: &str, tree: &Tree) -> BTreeMap<&'static str, Compli
     let report = json!({ "root": tree.root(), "files": tree.files(), "secrets": [finding] });
     BTreeMap::from([
         (
+            "core.approval",
+            trial().params(json!({ "title": "Go on?", "timeoutSeconds": 0.01 })),
+        ),
+        (
+            "core.form",
+            trial().params(json!({
+                "title": "What?", "fields": [{ "id": "a" }], "timeoutSeconds": 0.01,
+            })),
+        ),
+        (
             "core.array.pack",
             trial().inputs(json!({ "first": 1, "second": "b" })),
         ),

@@ -7,6 +7,7 @@ mod compliance;
 mod dev;
 mod files;
 mod http;
+mod human;
 mod server;
 mod source_audit;
 mod tree;

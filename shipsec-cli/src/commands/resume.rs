@@ -1,0 +1,122 @@
+//! `shipsec resume`: going on with runs whose process died.
+
+use std::process::ExitCode;
+
+use shipsec_core::{
+    RunId,
+    execute::{Executor as _, ResumeError, RunHandle},
+    run::RunView,
+};
+
+use super::host::{Host, hosted};
+use crate::{
+    args::{ResumeArgs, RunArg},
+    failure::Failure,
+    inputs,
+    runs::Found,
+};
+
+/// Runs that are resumed at once with `--all`.
+const MOST: usize = 1000;
+
+pub(crate) fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
+    hosted(async |said| {
+        let secrets = inputs::secrets(&args.host.secret)?;
+        let host = Host::open(&args.host, secrets, None, said)?;
+        match &args.name {
+            None => all(host).await,
+            Some(name) => {
+                let run = RunArg {
+                    name: name.clone(),
+                    place: args.host.place.clone(),
+                };
+                let found = Found::by(&run).await?;
+                go_on(host, &found).await
+            }
+        }
+    })
+}
+
+/// Goes on with a run, and follows it to its end.
+pub(super) async fn go_on(host: Host, found: &Found) -> Result<ExitCode, Failure> {
+    let view = found.view().await?;
+    let run = host.executor.resume(&found.id).await;
+    let run = run.map_err(|error| cannot(&found.id, &error))?;
+    let title = title(&view);
+    host.follow(run, &title, view).await
+}
+
+pub(super) fn title(view: &RunView) -> String {
+    let title = view
+        .definition()
+        .map(|definition| definition.title.as_str());
+    match title {
+        None | Some("") => view.run_id.to_string(),
+        Some(title) => title.to_owned(),
+    }
+}
+
+/// Why, and what to do.
+pub(super) fn cannot(run: &RunId, error: &ResumeError) -> Failure {
+    let hint = match error {
+        ResumeError::Ended { .. } => "nothing is left to do; `shipsec rerun` runs it again",
+        ResumeError::Held(_) => "wait for it, or stop that process",
+        ResumeError::Output { .. } => {
+            "give secrets that it used again, with --secret NAME=ENV; or run it again with \
+             `shipsec rerun`"
+        }
+        ResumeError::Definition { .. } => {
+            "use a version of shipsec that has these components, or run the workflow again"
+        }
+        _ => return Failure::unusable(error),
+    };
+    Failure::unusable(format!("run {run}: {error}\n{hint}"))
+}
+
+/// Goes on with every run that was interrupted, and says how each ended.
+async fn all(mut host: Host) -> Result<ExitCode, Failure> {
+    let resumed = host.executor.resume_interrupted(MOST).await;
+    let resumed = resumed.map_err(Failure::failed)?;
+    if resumed.is_empty() {
+        anstream::println!("no run was interrupted");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut fine = true;
+    let mut handles: Vec<RunHandle> = Vec::new();
+    for (run, handle) in resumed {
+        match handle {
+            Ok(handle) => handles.push(handle),
+            Err(error) => {
+                fine = false;
+                cannot(&run, &error).tell();
+            }
+        }
+    }
+    let mut asked = 0_u32;
+    for handle in &handles {
+        let outcome = loop {
+            tokio::select! {
+                outcome = handle.wait() => break outcome,
+                () = host.interrupted() => {
+                    asked += 1;
+                    for handle in &handles {
+                        match asked {
+                            1 => handle.cancel("interrupted"),
+                            _ => handle.terminate("killed"),
+                        }
+                    }
+                    if asked > 2 {
+                        return Ok(ExitCode::from(super::host::INTERRUPTED));
+                    }
+                }
+            }
+        };
+        fine &= outcome.is_completed() && outcome.unrecorded.is_none();
+        anstream::println!("{} {}", handle.id(), outcome.status);
+    }
+    Ok(match (asked, fine) {
+        (1.., _) => ExitCode::from(super::host::INTERRUPTED),
+        (0, true) => ExitCode::SUCCESS,
+        (0, false) => ExitCode::from(1),
+    })
+}
