@@ -262,7 +262,7 @@ async fn secrets_come_from_their_source_again() {
     let cut = plain.events.iter().find(fetched).unwrap().sequence as usize;
     let (executor, store, run) = left(&plain.events[..cut], Harness::new(registry())).await;
     let error = executor.resume(&run).await.unwrap_err();
-    insta::assert_snapshot!(error, @"output text of node fetch cannot be restored: secret TOKEN is not known: the host was not given it");
+    insta::assert_snapshot!(error, @"the run cannot be resumed: output text of node fetch cannot be restored: secret TOKEN is not known: the host was not given it");
     assert_eq!(all(&store, &run).await.len(), cut);
     // It can be tried again: the lease was given back.
     assert!(matches!(

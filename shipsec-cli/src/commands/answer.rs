@@ -63,15 +63,15 @@ pub(crate) fn answer(args: &AnswerArgs) -> Result<ExitCode, Failure> {
             store: host.store.clone(),
             ..found
         };
+        let view = found.view().await?;
         // Where a process runs it, that one goes on with the answer.
         match host.executor.resume(&found.id).await {
             Ok(handle) => {
                 let title = resume::title(&view);
-                let view = found.view().await?;
                 host.follow(handle, &title, view).await
             }
             Err(ResumeError::Held(_) | ResumeError::Ended { .. }) => Ok(ExitCode::SUCCESS),
-            Err(error) => Err(resume::cannot(&found.id, &error)),
+            Err(error) => Err(resume::cannot(&error)),
         }
     })
 }

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use shipsec_core::{
-    RunId,
     execute::{Executor as _, ResumeError, RunHandle},
     run::RunView,
 };
@@ -41,7 +40,7 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
 pub(super) async fn go_on(host: Host, found: &Found) -> Result<ExitCode, Failure> {
     let view = found.view().await?;
     let run = host.executor.resume(&found.id).await;
-    let run = run.map_err(|error| cannot(&found.id, &error))?;
+    let run = run.map_err(|error| cannot(&error))?;
     let title = title(&view);
     host.follow(run, &title, view).await
 }
@@ -57,7 +56,7 @@ pub(super) fn title(view: &RunView) -> String {
 }
 
 /// Why, and what to do.
-pub(super) fn cannot(run: &RunId, error: &ResumeError) -> Failure {
+pub(super) fn cannot(error: &ResumeError) -> Failure {
     let hint = match error {
         ResumeError::Ended { .. } => "nothing is left to do; `shipsec rerun` runs it again",
         ResumeError::Held(_) => "wait for it, or stop that process",
@@ -70,7 +69,7 @@ pub(super) fn cannot(run: &RunId, error: &ResumeError) -> Failure {
         }
         _ => return Failure::unusable(error),
     };
-    Failure::unusable(format!("run {run}: {error}\n{hint}"))
+    Failure::unusable(format!("{error}\n{hint}"))
 }
 
 /// Goes on with every run that was interrupted, and says how each ended.
@@ -83,12 +82,12 @@ async fn all(mut host: Host) -> Result<ExitCode, Failure> {
     }
     let mut fine = true;
     let mut handles: Vec<RunHandle> = Vec::new();
-    for (run, handle) in resumed {
+    for (_, handle) in resumed {
         match handle {
             Ok(handle) => handles.push(handle),
             Err(error) => {
                 fine = false;
-                cannot(&run, &error).tell();
+                cannot(&error).tell();
             }
         }
     }

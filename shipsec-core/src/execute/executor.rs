@@ -248,7 +248,9 @@ pub enum ResumeError {
         problems: Diagnostics,
     },
     /// An output that is still to be read cannot be had.
-    #[error("output {port} of node {node} cannot be restored: {problem}")]
+    #[error(
+        "the run cannot be resumed: output {port} of node {node} cannot be restored: {problem}"
+    )]
     Output {
         /// The node that has ended.
         node: NodeId,

@@ -346,27 +346,35 @@ impl Keyed {
         self.bytes(&text);
     }
 
-    /// The value of a port, or of all of them.
+    /// The name of a port, where it is one of several.
+    fn name(&mut self, id: &PortId, only: Option<&PortId>) {
+        if only.is_none() {
+            self.text(id.as_str());
+        }
+    }
+
+    /// The value of a port, whatever its name, or of all of them by name.
     fn outputs(&mut self, outputs: &Outputs, port: Option<&PortId>) -> Option<()> {
         let wanted = |id: &PortId| port.is_none_or(|port| port == id);
         if let Some(notes) = outputs.notes.as_deref() {
             for (id, stored) in notes.refs.iter().filter(|(id, _)| wanted(id)) {
-                self.text(id.as_str());
+                self.name(id, port);
                 self.text(&stored.sha256);
             }
             for (id, secret) in notes.secrets.iter().filter(|(id, _)| wanted(id)) {
-                self.text(id.as_str());
+                self.name(id, port);
                 self.text(secret.as_ref()?.as_str());
             }
             for note in notes.masked.iter().filter(|note| wanted(&note.port)) {
-                note.secret.as_ref()?;
-                self.json(note)?;
+                self.name(&note.port, port);
+                self.text(note.secret.as_ref()?.as_str());
+                self.json(&(&note.pointer, note.offset, &note.encoding))?;
             }
         }
         let mut values: Vec<_> = outputs.iter().filter(|(id, _)| wanted(id)).collect();
         values.sort_by_key(|(id, _)| *id);
         for (id, value) in values {
-            self.text(id.as_str());
+            self.name(id, port);
             let mut text = Vec::new();
             value.write_json(&mut text).ok()?;
             self.tree(&serde_json::from_slice(&text).ok()?);
