@@ -33,6 +33,11 @@ pub(crate) enum Command {
     /// Exit codes: 0 answered (and completed, where it went on), 1 the run failed, 2 nobody asked or
     /// the answer does not fit.
     Answer(AnswerArgs),
+    /// Tell what is different between two runs.
+    ///
+    /// Exit codes: 0 compared, 1 something of a class in --fail-on is different, 2 unusable
+    /// arguments.
+    Diff(DiffArgs),
     /// Check a graph and report every problem at once. Exit codes: 0 valid, 2 not.
     Validate {
         #[command(flatten)]
@@ -211,6 +216,48 @@ pub(crate) struct AnswerArgs {
     pub(crate) no_resume: bool,
     #[command(flatten)]
     pub(crate) host: HostArgs,
+}
+
+/// Which runs to compare, and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DiffArgs {
+    /// The first run: its id, the beginning of its id, or `last`.
+    #[arg(value_name = "A")]
+    pub(crate) a: String,
+    /// The second run.
+    #[arg(value_name = "B")]
+    pub(crate) b: String,
+    /// Does not compare this: NODE/PORT/…, with * for one token and ** for any number, such as
+    /// `**/timestamp`. May be repeated.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) ignore: Vec<String>,
+    /// Exit with 1 where something of this class is different: status, added, removed, rewired,
+    /// component-version, parameter, input, output, artifact, logs, duration. May be repeated.
+    #[arg(long, value_name = "CLASS", value_delimiter = ',')]
+    pub(crate) fail_on: Vec<String>,
+    /// Tell nodes whose duration differs by more than so many percent.
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) duration_threshold: Option<u16>,
+    /// Compare also what components declare to differ from run to run, such as times and random ids.
+    #[arg(long)]
+    pub(crate) volatile: bool,
+    /// How to tell it.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: DiffFormat,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// How a diff is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum DiffFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+    /// For a pull request.
+    Markdown,
 }
 
 /// How runs are run and shown.

@@ -5,7 +5,7 @@ use std::{future::Future, process::ExitCode};
 use clap::CommandFactory as _;
 use shipsec_core::run::{RunOutputs, StatusReport};
 
-use super::{answer, artifacts, check, components, events, replay, rerun, resume, run, runs};
+use super::{answer, artifacts, check, components, diff, events, replay, rerun, resume, run, runs};
 use crate::{
     args::{Args, Command, RunArg},
     failure::Failure,
@@ -20,6 +20,7 @@ pub(crate) fn execute(args: Args) -> Result<ExitCode, Failure> {
         Command::Resume(args) => resume::resume(&args),
         Command::Rerun(args) => rerun::rerun(&args),
         Command::Answer(args) => answer::answer(&args),
+        Command::Diff(args) => asking(diff::run(&args)),
         Command::Validate { graph, format } => check::validate(&graph.path, format),
         Command::Compile { graph } => check::compile(&graph.path),
         Command::Components { id, format } => components::components(id.as_deref(), format),
@@ -55,12 +56,16 @@ pub(crate) fn execute(args: Args) -> Result<ExitCode, Failure> {
 
 /// Runs a command that only waits for a store.
 fn waiting(command: impl Future<Output = Result<(), Failure>>) -> Result<ExitCode, Failure> {
+    asking(async { command.await.map(|()| ExitCode::SUCCESS) })
+}
+
+/// The same of a command whose exit code says something.
+fn asking(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let runtime = runtime.map_err(Failure::failed)?;
-    runtime.block_on(command)?;
-    Ok(ExitCode::SUCCESS)
+    runtime.block_on(command)
 }
 
 async fn status(run: &RunArg) -> Result<(), Failure> {

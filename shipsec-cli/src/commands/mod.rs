@@ -4,6 +4,7 @@ mod answer;
 mod artifacts;
 mod check;
 mod components;
+mod diff;
 mod dispatch;
 mod events;
 mod host;

@@ -31,6 +31,11 @@ const fn coloured(colour: AnsiColor) -> Style {
     Style::new().fg_color(Some(anstyle::Color::Ansi(colour)))
 }
 
+/// The colours of what came, went and changed.
+pub(super) const ADDED: Style = coloured(AnsiColor::Green);
+pub(super) const REMOVED: Style = coloured(AnsiColor::Red);
+pub(super) const CHANGED: Style = coloured(AnsiColor::Yellow);
+
 /// The colour of a run's status.
 pub(crate) fn status_style(status: WorkflowStatus) -> Style {
     match status {

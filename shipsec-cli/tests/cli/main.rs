@@ -2,6 +2,7 @@
 
 mod bad_days;
 mod commands;
+mod diff;
 mod durable;
 mod live;
 mod replay;

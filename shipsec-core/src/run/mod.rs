@@ -22,6 +22,7 @@
 //!   unknown type counts as the last event, and changes nothing else.
 
 mod chunks;
+pub mod diff;
 mod items;
 mod node;
 mod outputs;
