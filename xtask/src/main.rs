@@ -7,6 +7,7 @@ mod package;
 mod report;
 mod rules;
 mod shell;
+mod stress;
 mod tests_run;
 mod workspace;
 
@@ -25,12 +26,17 @@ Tasks
   ci       everything else that must hold: format, house rules, lints, docs, features, licences,
            advisories, packaging
   bench    the benchmarks; what follows `--` goes to them
+  stress   runs of the command that are killed at random moments, and gone on with
   help     this text
 
 Options of test and ci
   --only STEP   run only this step; may be repeated
   --list        name the steps and end
   --bless       (test) write what the examples print as their expected output
+
+Options of stress
+  --kills N     how many times; 500 where it is left out
+  --seed N      where the random numbers begin; another each time where it is left out
 
 Options of bench
   --only BENCH  run only this bench target; may be repeated
@@ -63,6 +69,7 @@ fn dispatch() -> anyhow::Result<bool> {
         "test" => steps("test", tests_run::STEPS, &mut arguments),
         "ci" => steps("ci", checks::STEPS, &mut arguments),
         "bench" => bench::run(&mut arguments),
+        "stress" => stress::run(&mut arguments),
         "help" => {
             print!("{HELP}");
             Ok(true)

@@ -56,13 +56,16 @@ impl Life {
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH);
         let nanos = nanos.map_or(0, |since| since.as_nanos());
         let name = format!("{}-{nanos:x}", std::process::id());
-        let path = beside(database, &name);
+        let (new, path) = (beside(database, NEW, &name), beside(database, LIVE, &name));
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
-            .open(&path)
+            .open(&new)
             .map_err(failed)?;
         file.lock().map_err(failed)?;
+        // Under its name it is locked from the first moment on.
+        std::fs::rename(&new, &path).map_err(failed)?;
+        sweep(database);
         *alive = Some(Alive {
             name: name.clone(),
             path,
@@ -77,11 +80,35 @@ impl Life {
     }
 }
 
-fn beside(database: &Path, name: &str) -> PathBuf {
+/// What the files beside the database are called: one that is not locked yet, and one that is.
+const NEW: &str = "-new-";
+const LIVE: &str = "-live-";
+
+fn beside(database: &Path, kind: &str, name: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
-    path.push("-live-");
+    path.push(kind);
     path.push(name);
     path.into()
+}
+
+/// Removes the signs that dead processes left behind.
+fn sweep(database: &Path) {
+    let mut prefix = database.file_name().unwrap_or_default().to_owned();
+    prefix.push(LIVE);
+    let prefix = prefix.to_string_lossy().into_owned();
+    let folder = database
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let entries = std::fs::read_dir(folder.unwrap_or(Path::new(".")));
+    for entry in entries.into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some(sign) = name.strip_prefix(&prefix)
+            && !lives(database, sign)
+        {
+            // Somebody else may have been faster.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Whether the process that made this sign of life still lives.
@@ -90,7 +117,7 @@ fn lives(database: &Path, name: &str) -> bool {
     if name.contains(['/', '\\']) {
         return false;
     }
-    let Ok(file) = File::open(beside(database, name)) else {
+    let Ok(file) = File::open(beside(database, LIVE, name)) else {
         return false;
     };
     matches!(file.try_lock(), Err(TryLockError::WouldBlock))
@@ -171,14 +198,6 @@ pub(crate) fn acquire(
         )
         .map_err(failed)?;
     transaction.commit().map_err(failed)?;
-    if let Some((_, _, before)) = known
-        && let Some(process) = before.process.filter(|process| *process != sign)
-        && !lives(database, &process)
-        && !process.contains(['/', '\\'])
-    {
-        // The sign that a dead process left behind.
-        let _ = std::fs::remove_file(beside(database, &process));
-    }
     Ok(Lease::new(
         run.clone(),
         unsigned(epoch),

@@ -6,5 +6,6 @@ mod diff;
 mod durable;
 mod live;
 mod replay;
+mod stress;
 mod support;
 mod terminal;
