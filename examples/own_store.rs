@@ -297,6 +297,19 @@ impl TraceStore for JsonLines {
         self.log(&lease.run_id, |log| Ok(log.lease.renew(lease, ttl)))?
     }
 
+    async fn remove(&self, run: &RunId) -> Result<bool, LeaseError> {
+        let held = self.with(run, false, |log| Ok(log.lease.held(run)))?;
+        match held {
+            None => Ok(false),
+            Some(Some(held)) => Err(held),
+            Some(None) => {
+                self.logs().remove(run);
+                let removed = fs::remove_file(self.path(run));
+                Ok(removed.is_ok())
+            }
+        }
+    }
+
     async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         self.log(&lease.run_id, |log| {
             log.lease.release(lease);

@@ -239,6 +239,9 @@ impl TraceStore for Odd {
     async fn acquire(&self, run: &RunId, holder: &str, _: Duration) -> Result<Lease, LeaseError> {
         Ok(Lease::new(run.clone(), 1, holder, 0))
     }
+    async fn remove(&self, _: &RunId) -> Result<bool, LeaseError> {
+        Ok(false)
+    }
     async fn renew(&self, _: &Lease, _: Duration) -> Result<(), StoreError> {
         Ok(())
     }

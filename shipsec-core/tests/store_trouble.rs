@@ -66,6 +66,10 @@ impl TraceStore for Troubled {
         self.inner.acquire(run, holder, ttl).await
     }
 
+    async fn remove(&self, run: &RunId) -> Result<bool, LeaseError> {
+        self.inner.remove(run).await
+    }
+
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError> {
         self.inner.renew(lease, ttl).await
     }

@@ -17,6 +17,7 @@ mod error;
 mod house;
 mod lease;
 mod options;
+mod remove;
 mod rows;
 mod schema;
 mod store;

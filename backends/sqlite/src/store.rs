@@ -25,6 +25,7 @@ use crate::{
     error::store_error,
     house::{House, keep},
     lease::{self, Life},
+    remove,
     rows::{Reader, SELECT},
     schema,
     writer::{Job, Task, Writer, unsigned},
@@ -336,6 +337,22 @@ impl TraceStore for SqliteStore {
         let (lease, path) = (lease.clone(), self.path.clone());
         let work = move |connection: &mut Connection| lease::renew(connection, &path, &lease, ttl);
         self.write(work).await?
+    }
+
+    async fn remove(&self, run: &RunId) -> Result<bool, LeaseError> {
+        let (hidden, path, life) = (run.clone(), self.path.clone(), self.life.clone());
+        let hide =
+            move |connection: &mut Connection| remove::hide(connection, &path, &life, &hidden);
+        let removed = self.write(hide).await??;
+        // What is hidden goes piece by piece, so that nobody who appends waits for long; also what a
+        // process left that died meanwhile.
+        loop {
+            let path = self.path.clone();
+            let piece = move |connection: &mut Connection| remove::piece(connection, &path);
+            if !self.write(piece).await?? {
+                return Ok(removed);
+            }
+        }
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), StoreError> {

@@ -1,14 +1,16 @@
 //! Content-addressed storage: bytes are hashed while they stream in, and never whole in memory.
 
-use std::{fmt, path::Path as FsPath, sync::Arc};
+use std::{fmt, path::Path as FsPath, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt, stream::BoxStream};
+use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
     ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart, local::LocalFileSystem,
     memory::InMemory, path::Path,
 };
 use sha2::{Digest, Sha256};
+
+use crate::event::Timestamp;
 
 /// Keeps bytes under the SHA-256 of their content: `sha256/ab/cdef…`. The same bytes are kept
 /// once, whoever writes them.
@@ -62,6 +64,21 @@ pub enum StorageError {
     BadLocation(String),
 }
 
+/// An object of the storage.
+#[derive(Debug)]
+pub(super) struct Object {
+    pub(super) location: String,
+    pub(super) size: u64,
+    pub(super) modified: Timestamp,
+}
+
+fn time(found: &object_store::ObjectMeta) -> Timestamp {
+    Timestamp::from_micros(found.last_modified.timestamp_micros())
+}
+
+/// For so long what is there is not written again.
+const FRESH: Duration = Duration::from_secs(600);
+
 /// Bytes that are collected before they are sent: larger ones go in parts of this size.
 const PART: usize = 8 * 1024 * 1024;
 
@@ -107,6 +124,42 @@ impl ArtifactStore {
         }
     }
 
+    /// Every object, with its size and the time when it was written.
+    pub(super) async fn objects(&self) -> Result<Vec<Object>, StorageError> {
+        let prefix = Path::from("sha256");
+        let listed = self.objects.list(Some(&prefix));
+        let objects = listed.map_ok(|found| Object {
+            modified: time(&found),
+            size: found.size,
+            location: found.location.to_string(),
+        });
+        objects.try_collect().await.map_err(self.failed("listing"))
+    }
+
+    /// When an object was written; none where it is not there.
+    pub(super) async fn modified(&self, location: &str) -> Result<Option<Timestamp>, StorageError> {
+        match self.objects.head(&checked(location)?).await {
+            Ok(found) => Ok(Some(time(&found))),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failed("looking up")(error)),
+        }
+    }
+
+    /// Removes an object; one that is not there is removed already.
+    pub(super) async fn remove(&self, location: &str) -> Result<(), StorageError> {
+        match self.objects.delete(&checked(location)?).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed("removing")(error)),
+        }
+    }
+
+    /// Whether an object is there and need not be written again. One that has been there for long is
+    /// written again all the same: whoever removes what nothing refers to goes by its time.
+    async fn is_fresh(&self, path: &Path) -> bool {
+        let found = self.objects.head(path).await;
+        found.is_ok_and(|found| Timestamp::now().since(time(&found)) < FRESH)
+    }
+
     /// Keeps bytes that are in memory already.
     ///
     /// # Errors
@@ -115,7 +168,7 @@ impl ArtifactStore {
     pub async fn put(&self, bytes: Bytes) -> Result<Stored, StorageError> {
         let stored = stored(&Sha256::digest(&bytes), bytes.len() as u64);
         let path = Path::from(stored.location.as_str());
-        if self.objects.head(&path).await.is_err() {
+        if !self.is_fresh(&path).await {
             let payload = PutPayload::from(bytes);
             self.objects
                 .put(&path, payload)

@@ -153,6 +153,17 @@ impl LeaseState {
         }
     }
 
+    /// The error of whoever wants the run while its lease is held; none while it is free.
+    pub fn held(&self, run: &RunId) -> Option<LeaseError> {
+        let held = self.held.as_ref()?;
+        let now = Instant::now();
+        (held.until > now).then(|| LeaseError::Held {
+            run: run.clone(),
+            holder: held.holder.clone(),
+            expires_in: held.until - now,
+        })
+    }
+
     /// Who holds a lease that has not expired.
     pub fn holder(&self) -> Option<&Arc<str>> {
         let held = self.held.as_ref()?;

@@ -529,6 +529,19 @@ impl TraceStore for MemoryStore {
         Ok(())
     }
 
+    async fn remove(&self, run: &RunId) -> Result<bool, LeaseError> {
+        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(kept) = runs.get(run).cloned() else {
+            return Ok(false);
+        };
+        let log = kept.log();
+        if let Some(held) = log.lease.held(run) {
+            return Err(held);
+        }
+        runs.remove(run);
+        Ok(log.last > 0)
+    }
+
     async fn read(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         Ok(self
             .run(run)

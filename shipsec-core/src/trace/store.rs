@@ -42,6 +42,8 @@ use crate::{
 ///   holder's process is gone. Each lease has a higher epoch than the one before.
 /// - **Fence**: what is appended under any lease but the run's newest is refused with
 ///   [`StoreErrorKind::Fenced`], and nothing of it is stored.
+/// - **Remove**: `remove` leaves nothing of a run, whoever reads it; a run whose lease is held stays
+///   as it is.
 /// - **Listed**: `runs` tells who holds the lease of each run now; with
 ///   [`RunFilter::interrupted`] it lists the runs that have not ended and that nobody holds.
 #[async_trait]
@@ -110,6 +112,13 @@ pub trait TraceStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`StoreError`] when the store cannot be read.
     async fn wait_beyond(&self, run: &RunId, after: u64) -> Result<u64, StoreError>;
+
+    /// Removes a run with its whole log. Whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseError`] when somebody holds the run's lease, or the store cannot be used.
+    async fn remove(&self, run: &RunId) -> Result<bool, LeaseError>;
 
     /// The runs that fit a filter, the newest first.
     ///

@@ -599,6 +599,29 @@ pub async fn interrupted_runs_are_listed(store: Store) {
     );
 }
 
+/// A removed run leaves nothing, and its id is free; one that somebody runs stays.
+pub async fn a_removed_run_is_gone(store: Store) {
+    let (id, hour) = (run("r"), Duration::from_secs(3600));
+    assert!(!store.remove(&id).await.expect("remove"));
+    for run in [&id, &run("other")] {
+        let batch = (1..=50).map(|counter| line("n", counter)).collect();
+        store.append(run, batch).await.expect("append");
+    }
+    let lease = store.acquire(&id, "one", hour).await.expect("acquire");
+    let held = store.remove(&id).await;
+    assert!(matches!(held, Err(LeaseError::Held { .. })), "{held:?}");
+    assert_eq!(all(&store, "r").await.len(), 50);
+    store.release(&lease).await.expect("release");
+    assert!(store.remove(&id).await.expect("remove"));
+    assert!(!store.remove(&id).await.expect("remove"));
+    assert!(all(&store, "r").await.is_empty());
+    let runs = store.runs(&RunFilter::default()).await.expect("runs");
+    assert!(runs.iter().map(|run| run.run_id.as_str()).eq(["other"]));
+    let again = store.append(&id, vec![line("n", 1)]).await.expect("append");
+    assert_eq!((again.last_sequence, again.stored), (1, 1));
+    assert_eq!(all(&store, "other").await.len(), 50);
+}
+
 /// Makes a test of each case. The argument is an async closure that gives a fresh store.
 #[macro_export]
 macro_rules! trace_store_conformance {
@@ -610,7 +633,7 @@ macro_rules! trace_store_conformance {
             subscribers_get_every_event_once, a_slow_subscriber_slows_nobody,
             a_dropped_append_is_all_or_nothing, runs_are_listed_newest_first,
             a_lease_has_one_holder, an_expired_lease_is_free, a_zombie_writes_nothing,
-            interrupted_runs_are_listed
+            interrupted_runs_are_listed, a_removed_run_is_gone
         }
     };
     (@cases $factory:expr, $($case:ident),+) => {

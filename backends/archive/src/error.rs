@@ -1,0 +1,62 @@
+//! What can be wrong with an archive.
+
+use std::path::PathBuf;
+
+use shipsec_core::{RunId, storage::StorageError, trace::StoreError};
+
+/// An archive that cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArchiveError {
+    /// The file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is there already.
+    #[error("{} exists already: choose another name, or say that it may be replaced", .0.display())]
+    Exists(PathBuf),
+    /// The file is no archive of runs.
+    #[error("{} is no archive of runs: {problem}", path.display())]
+    NoArchive {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        problem: String,
+    },
+    /// The file was written by a newer version.
+    #[error("{} is of version {version} of the format, and up to {known} is read: update this program", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+        /// The newest that is read.
+        known: u32,
+    },
+    /// A part of the file is not what the manifest says.
+    #[error("{}: {entry} is damaged: {problem}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The part.
+        entry: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The store has no such run.
+    #[error("run {0} is not known to the trace store")]
+    UnknownRun(RunId),
+    /// The store has another run of the same id.
+    #[error("run {0} is in the trace store already, and differs from that of the archive")]
+    Differs(RunId),
+    /// The trace store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Artifact storage.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}

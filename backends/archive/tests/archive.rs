@@ -1,0 +1,369 @@
+//! Archives: written, read, imported, and hostile.
+
+use std::{fs, io::Write as _, path::Path, sync::Arc};
+
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+use sha2::{Digest as _, Sha256};
+use shipsec_archive::{Archive, ArchiveError, Contents, export};
+use shipsec_core::{
+    RunId,
+    event::{Event, Record},
+    storage::ArtifactStore,
+    trace::{MemoryStore, RunFilter, TraceStore},
+};
+use zip::{ZipWriter, write::SimpleFileOptions};
+
+fn run() -> RunId {
+    RunId::parse("r").unwrap()
+}
+
+/// A log of a run that stored one artifact, of so many lines.
+fn events(lines: u64, location: &str, sha256: &str, size: usize) -> Vec<Event> {
+    let mut all = vec![(
+        Json::Null,
+        "WORKFLOW_STATUS",
+        json!({"status": "RUNNING", "later": {"x": 1}}),
+    )];
+    for n in 0..lines {
+        all.push((
+            json!(format!("n{}", n % 3)),
+            "NODE_LOG",
+            json!({"stream": "log", "fields": {"n": n}}),
+        ));
+    }
+    let artifact = json!({"artifactId": "a", "name": "a.txt", "mediaType": "text/plain",
+        "size": size, "sha256": sha256, "location": location});
+    all.push((json!("n0"), "NODE_ARTIFACT", artifact));
+    all.push((json!("n0"), "OF_LATER_VERSIONS", json!({"any": ["thing"]})));
+    let event = |(sequence, (node, event_type, payload)): (u64, (Json, &str, Json))| {
+        let mut event = json!({"runId": "r", "sequence": sequence, "type": event_type, "level": "info",
+            "timestamp": "2025-10-16T09:12:03.000001Z", "counter": sequence, "payload": payload, "new": true});
+        if !node.is_null() {
+            event["nodeId"] = node;
+            event["attempt"] = 1.into();
+        }
+        Event::from_json(&event.to_string()).unwrap()
+    };
+    (1..).zip(all).map(event).collect()
+}
+
+struct World {
+    store: Arc<dyn TraceStore>,
+    artifacts: ArtifactStore,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    fn empty() -> Self {
+        Self {
+            store: Arc::new(MemoryStore::new()),
+            artifacts: ArtifactStore::memory(),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    async fn of(lines: u64, content: &[u8]) -> Self {
+        let world = Self::empty();
+        let stored = world.artifacts.put(content.to_vec().into()).await.unwrap();
+        let events = events(lines, &stored.location, &stored.sha256, content.len());
+        let records: Vec<Record> = events.into_iter().map(|event| event.record).collect();
+        world.store.append(&run(), records).await.unwrap();
+        world
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.folder.path().join("run.shipsec")
+    }
+
+    async fn export(&self, contents: Contents) -> Archive {
+        export(
+            &self.store,
+            &self.artifacts,
+            &run(),
+            contents,
+            &self.file(),
+            true,
+        )
+        .await
+        .unwrap();
+        Archive::open(self.file()).unwrap()
+    }
+}
+
+async fn log(store: &dyn TraceStore) -> Vec<String> {
+    let events = store.read(&run(), 0, usize::MAX).await.unwrap();
+    events
+        .iter()
+        .map(|event| serde_json::to_string(event).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_run_comes_back_as_it_was() {
+    // Three chunks, the last one short.
+    let world = World::of(20_500, b"content").await;
+    let archive = world.export(Contents::All).await;
+    assert_eq!(archive.manifest().runs[0].chunks.len(), 3);
+    let here = log(&*world.store).await;
+    // A file is read as a store is.
+    assert_eq!(log(&archive).await, here);
+    for (after, limit) in [
+        (0, 1),
+        (9_999, 3),
+        (10_000, 10_001),
+        (20_000, 9_999),
+        (20_503, 5),
+    ] {
+        let page = archive.read(&run(), after, limit).await.unwrap();
+        assert_eq!(
+            page,
+            world.store.read(&run(), after, limit).await.unwrap(),
+            "{after}"
+        );
+    }
+    let there = World::empty();
+    let imported = archive
+        .import(&there.store, &there.artifacts)
+        .await
+        .unwrap();
+    assert_eq!(
+        (imported.runs.len(), imported.events, imported.artifacts),
+        (1, 20_503, 1)
+    );
+    assert_eq!(log(&*there.store).await, here);
+    let location = &archive.manifest().artifacts[0].location;
+    assert_eq!(
+        &*there.artifacts.get_bytes(location).await.unwrap(),
+        b"content"
+    );
+    assert_eq!(archive.artifact(location).unwrap().unwrap(), b"content");
+    // Again it changes nothing; and another run of the same id stays as it is.
+    let again = archive
+        .import(&there.store, &there.artifacts)
+        .await
+        .unwrap();
+    assert_eq!(
+        (again.runs.len(), again.known.len(), again.events),
+        (0, 1, 0)
+    );
+    let other = World::of(1, b"other").await;
+    let refused = archive
+        .import(&other.store, &other.artifacts)
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, ArchiveError::Differs(_)), "{refused}");
+    assert_eq!(log(&*other.store).await.len(), 4);
+    // It is listed, and nobody writes it.
+    let listed = archive.runs(&RunFilter::default()).await.unwrap();
+    assert_eq!((listed.len(), listed[0].last_sequence), (1, 20_503));
+    assert!(archive.append(&run(), Vec::new()).await.is_err());
+    assert!(
+        archive
+            .acquire(&run(), "a", std::time::Duration::ZERO)
+            .await
+            .is_err()
+    );
+    assert!(archive.wait_beyond(&run(), 20_503).await.is_err());
+}
+
+#[tokio::test]
+async fn artifacts_come_along_by_choice_and_files_are_kept() {
+    let world = World::of(3, b"content").await;
+    assert_eq!(
+        world.export(Contents::Log).await.manifest().artifacts.len(),
+        0
+    );
+    assert_eq!(
+        world
+            .export(Contents::Outputs)
+            .await
+            .manifest()
+            .artifacts
+            .len(),
+        0
+    );
+    let (store, artifacts) = (&world.store, &world.artifacts);
+    let there = export(
+        store,
+        artifacts,
+        &run(),
+        Contents::All,
+        &world.file(),
+        false,
+    )
+    .await;
+    assert!(matches!(there, Err(ArchiveError::Exists(_))));
+    let unknown = RunId::parse("unknown").unwrap();
+    let new = world.folder.path().join("new");
+    let none = export(store, artifacts, &unknown, Contents::All, &new, false).await;
+    assert!(matches!(none, Err(ArchiveError::UnknownRun(_))));
+    assert_eq!(
+        fs::read_dir(world.folder.path()).unwrap().count(),
+        1,
+        "nothing is left behind"
+    );
+    // What was pruned is told, and is no reason to keep the rest back.
+    let bare = ArtifactStore::memory();
+    let told = export(store, &bare, &run(), Contents::All, &new, false)
+        .await
+        .unwrap();
+    assert_eq!((told.artifacts, told.missing.len()), (0, 1));
+}
+
+/// Writes a zip file of these entries.
+fn zip(path: &Path, entries: &[(&str, Vec<u8>)]) {
+    let mut zip = ZipWriter::new(fs::File::create(path).unwrap());
+    for (name, bytes) in entries {
+        zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap();
+}
+
+/// The manifest of a run of this log, in one chunk.
+fn manifest(log: &[u8], events: u64) -> Json {
+    json!({"format": "shipsec-archive", "version": 1, "createdAt": "2025-10-16T09:12:03Z",
+        "runs": [{"runId": "r", "status": "RUNNING", "startedAt": "2025-10-16T09:12:03Z",
+            "updatedAt": "2025-10-16T09:12:03Z", "events": events, "chunks": [{"entry": "runs/r/1.jsonl",
+            "first": 1, "events": events, "size": log.len(), "sha256": hex::encode(Sha256::digest(log))}]}],
+        "artifacts": []})
+}
+
+#[tokio::test]
+async fn hostile_files_are_refused_and_leave_nothing() {
+    let whole: Vec<u8> = events(2, "sha256/aa/bb", "aabb", 1)
+        .iter()
+        .flat_map(|event| (serde_json::to_string(event).unwrap() + "\n").into_bytes())
+        .collect();
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let count = text.lines().count() as u64;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hostile");
+    let tried = async |entries: &[(&str, Vec<u8>)]| -> String {
+        zip(&path, entries);
+        let there = World::empty();
+        let done = match Archive::open(&path) {
+            Ok(archive) => archive
+                .import(&there.store, &there.artifacts)
+                .await
+                .map(drop),
+            Err(error) => Err(error),
+        };
+        assert!(
+            there
+                .store
+                .runs(&RunFilter::default())
+                .await
+                .unwrap()
+                .is_empty()
+                || done.is_ok()
+        );
+        done.map_or_else(
+            |error| {
+                error
+                    .to_string()
+                    .replace(&path.display().to_string(), "FILE")
+            },
+            |()| "fine".to_owned(),
+        )
+    };
+    let of = |manifest: &Json, log: &[u8]| {
+        [
+            ("manifest.json", manifest.to_string().into_bytes()),
+            ("runs/r/1.jsonl", log.to_vec()),
+        ]
+    };
+    let mut said = vec![tried(&of(&manifest(&whole, count), &whole)).await];
+    let mut altered = whole.clone();
+    let at = altered.len() / 2;
+    altered[at] ^= 1;
+    said.push(tried(&of(&manifest(&whole, count), &altered)).await);
+    let swapped: String = text.lines().rev().map(|line| format!("{line}\n")).collect();
+    said.push(
+        tried(&of(
+            &manifest(swapped.as_bytes(), count),
+            swapped.as_bytes(),
+        ))
+        .await,
+    );
+    said.push(tried(&of(&manifest(b"{\n", 1), b"{\n")).await);
+    said.push(tried(&of(&manifest(&whole, count + 1), &whole)).await);
+    let mut newer = manifest(&whole, count);
+    newer["version"] = 2.into();
+    said.push(tried(&of(&newer, &whole)).await);
+    let mut bomb = manifest(&whole, count);
+    bomb["runs"][0]["chunks"][0]["size"] = 10.into();
+    said.push(tried(&of(&bomb, &vec![b' '; 50_000_000])).await);
+    let mut extra = of(&manifest(&whole, count), &whole).to_vec();
+    extra.push(("../../evil", b"x".to_vec()));
+    said.push(tried(&extra).await);
+    let mut outside = manifest(&whole, count);
+    outside["artifacts"] = json!([{"location": "../../evil", "size": 1, "sha256": "00"}]);
+    let mut entries = of(&outside, &whole).to_vec();
+    entries.push(("artifacts/../../evil", b"x".to_vec()));
+    said.push(tried(&entries).await);
+    said.push(tried(&[("manifest.json", b"[]".to_vec())]).await);
+    said.push(tried(&[("other", b"x".to_vec())]).await);
+    insta::assert_snapshot!(said.join("\n"));
+    fs::write(&path, b"no zip").unwrap();
+    assert!(!Archive::is_one(&path));
+    assert!(matches!(
+        Archive::open(&path),
+        Err(ArchiveError::NoArchive { .. })
+    ));
+    // Cut off anywhere it is no archive, or a damaged one.
+    let world = World::of(50, b"content").await;
+    world.export(Contents::All).await;
+    let bytes = fs::read(world.file()).unwrap();
+    for cut in (0..bytes.len()).step_by(97) {
+        fs::write(&path, &bytes[..cut]).unwrap();
+        assert!(Archive::open(&path).is_err(), "cut off after {cut} bytes");
+    }
+}
+
+/// A file of version 1 is read for ever.
+#[tokio::test]
+async fn the_first_version_is_read() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1.shipsec");
+    if std::env::var_os("SHIPSEC_GOLDEN").is_some() {
+        let world = World::of(4, b"golden").await;
+        world.export(Contents::All).await;
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::copy(world.file(), &path).unwrap();
+    }
+    let archive = Archive::open(&path).unwrap();
+    let there = World::empty();
+    archive
+        .import(&there.store, &there.artifacts)
+        .await
+        .unwrap();
+    let expected = World::of(4, b"golden").await;
+    assert_eq!(log(&*there.store).await, log(&*expected.store).await);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn any_log_comes_back(lines in prop::collection::vec(("[a-c]{1,3}", any::<String>(), -9_i64..9), 0..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let world = World::empty();
+            let mut records = Vec::new();
+            for (at, (node, message, number)) in lines.into_iter().enumerate() {
+                let event = json!({"runId": "r", "sequence": at + 1, "type": "NODE_LOG", "level": "warn", "attempt": 1,
+                    "timestamp": "2025-10-16T09:12:03Z", "nodeId": node, "counter": at + 1, "message": message,
+                    "payload": {"stream": "log", "fields": {"number": number, "text": message}}});
+                records.push(Event::from_json(&event.to_string()).unwrap().record);
+            }
+            let any = !records.is_empty();
+            world.store.append(&run(), records).await.unwrap();
+            if any {
+                let archive = world.export(Contents::All).await;
+                let there = World::empty();
+                archive.import(&there.store, &there.artifacts).await.unwrap();
+                assert_eq!(log(&*there.store).await, log(&*world.store).await);
+            }
+        });
+    }
+}

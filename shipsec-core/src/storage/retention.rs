@@ -1,0 +1,169 @@
+//! Removing runs, and what no run refers to any more.
+
+use std::{sync::Arc, time::Duration};
+
+use hashbrown::HashSet;
+
+use super::{ArtifactStore, StorageError};
+use crate::{
+    RunId,
+    event::{Event, EventKind, Timestamp, WorkflowStatus},
+    trace::{LeaseError, RunFilter, StoreError, TraceStore},
+};
+
+/// Events that are read at once.
+const PAGE: usize = 4096;
+
+/// Which runs are removed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Retention {
+    /// Runs that ended longer ago than this.
+    pub older_than: Duration,
+    /// Only those that ended so; all where it is empty.
+    pub status: Vec<WorkflowStatus>,
+    /// The newest runs, of those that have ended, that stay in any case.
+    pub keep: usize,
+    /// Also runs that did not end and that nobody runs, by their last event.
+    pub interrupted: bool,
+    /// Only tells what would be removed.
+    pub dry_run: bool,
+    /// Artifacts that are younger stay, whether or not a log refers to them: a node that runs may
+    /// have stored one whose event is still on its way.
+    pub grace: Duration,
+}
+
+impl Retention {
+    /// Ended runs older than this, and artifacts that nothing refers to and that are older than an
+    /// hour.
+    pub fn older_than(age: Duration) -> Self {
+        Self {
+            older_than: age,
+            status: Vec::new(),
+            keep: 0,
+            interrupted: false,
+            dry_run: false,
+            grace: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// What was removed, or would be.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Pruned {
+    /// The runs.
+    pub runs: Vec<RunId>,
+    /// Runs that were to be removed, and that somebody runs or has taken meanwhile.
+    pub held: Vec<RunId>,
+    /// How many objects of artifact storage.
+    pub artifacts: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Runs or artifacts that cannot be removed. What was removed before stays removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PruneError {
+    /// The trace store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Artifact storage.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Removes runs, and then every object of artifact storage that no remaining run refers to. A run
+/// that somebody runs stays. Several may prune at once, and runs go on meanwhile: what their logs
+/// refer to stays, as does what is younger than [`Retention::grace`].
+///
+/// The storage must hold artifacts of this store's runs alone.
+///
+/// # Errors
+///
+/// [`PruneError`].
+pub async fn prune(
+    store: &Arc<dyn TraceStore>,
+    artifacts: &ArtifactStore,
+    retention: &Retention,
+) -> Result<Pruned, PruneError> {
+    let now = Timestamp::now();
+    let mut pruned = Pruned::default();
+    let all = store
+        .runs(&RunFilter::default().with_limit(usize::MAX))
+        .await?;
+    let ended = all.iter().filter(|run| run.status.is_final());
+    let interrupted = all
+        .iter()
+        .filter(|run| retention.interrupted && run.is_interrupted());
+    let fits =
+        |status: &WorkflowStatus| retention.status.is_empty() || retention.status.contains(status);
+    let old = ended
+        .skip(retention.keep)
+        .filter(|run| fits(&run.status))
+        .chain(interrupted)
+        .filter(|run| now.since(run.updated_at) > retention.older_than);
+    for run in old {
+        if retention.dry_run {
+            pruned.runs.push(run.run_id.clone());
+            continue;
+        }
+        match store.remove(&run.run_id).await {
+            // Somebody else may have been faster.
+            Ok(removed) => pruned.runs.extend(removed.then(|| run.run_id.clone())),
+            Err(LeaseError::Held { .. }) => pruned.held.push(run.run_id.clone()),
+            Err(LeaseError::Store(error)) => return Err(error.into()),
+        }
+    }
+    // What was stored before the logs are read and has no event then never gets one, unless it is
+    // younger than the grace.
+    let found = artifacts.objects().await?;
+    let gone: HashSet<RunId> = pruned.runs.iter().cloned().collect();
+    let mut kept = HashSet::new();
+    // Listed anew: runs that began meanwhile count.
+    let all = store
+        .runs(&RunFilter::default().with_limit(usize::MAX))
+        .await?;
+    for run in all.iter().filter(|run| !gone.contains(&run.run_id)) {
+        let mut after = 0;
+        loop {
+            let page = store.read(&run.run_id, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.sequence;
+            page.iter().for_each(|event| refers(event, &mut kept));
+        }
+    }
+    for object in found {
+        let young = |modified: Timestamp| now.since(modified) < retention.grace;
+        if kept.contains(&object.location) || young(object.modified) {
+            continue;
+        }
+        if !retention.dry_run {
+            // A run may have stored the same again meanwhile.
+            match artifacts.modified(&object.location).await? {
+                Some(modified) if !young(modified) => artifacts.remove(&object.location).await?,
+                _ => continue,
+            }
+        }
+        pruned.artifacts += 1;
+        pruned.bytes += object.size;
+    }
+    Ok(pruned)
+}
+
+/// Notes what of artifact storage an event refers to, also inside values.
+fn refers(event: &Event, kept: &mut HashSet<String>) {
+    match &event.kind {
+        EventKind::NodeArtifact(artifact) => {
+            kept.insert(artifact.location.clone());
+        }
+        EventKind::NodeCompleted(completed) => {
+            let notes = completed.outputs.notes.as_deref();
+            let refs = notes.into_iter().flat_map(|notes| notes.refs.values());
+            kept.extend(refs.map(|stored| stored.location.clone()));
+        }
+        _ => {}
+    }
+}
