@@ -38,6 +38,12 @@ pub(crate) enum Command {
     /// Exit codes: 0 compared, 1 something of a class in --fail-on is different, 2 unusable
     /// arguments.
     Diff(DiffArgs),
+    /// Write a run, with the runs that it called, into one file.
+    Export(ExportArgs),
+    /// Read the runs of a file that `export` wrote.
+    Import(ImportArgs),
+    /// Remove old runs, and artifacts that no run refers to any more.
+    Prune(PruneArgs),
     /// Check a graph and report every problem at once. Exit codes: 0 valid, 2 not.
     Validate {
         #[command(flatten)]
@@ -248,6 +254,69 @@ pub(crate) struct DiffArgs {
     pub(crate) place: Place,
 }
 
+/// What to write where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArg,
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+    /// What comes along beside the log.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) with: Kept,
+    /// Replace the file where it is there.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// What comes along with a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Kept {
+    /// All artifacts.
+    #[default]
+    All,
+    /// Outputs that are too large for the log.
+    Outputs,
+    /// Nothing.
+    None,
+}
+
+/// What to read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// A file that `shipsec export` wrote.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// What to remove.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PruneArgs {
+    /// Runs that ended longer ago than this, for example 30d or 12h.
+    #[arg(long, value_name = "AGE")]
+    pub(crate) older_than: String,
+    /// Only runs that ended so, for example COMPLETED. May be repeated.
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Vec<String>,
+    /// So many of the newest ended runs stay in any case.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) keep: usize,
+    /// Also runs that did not end and whose process is gone.
+    #[arg(long)]
+    pub(crate) interrupted: bool,
+    /// Only tell what would be removed.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How to tell it.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
 /// How a diff is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum DiffFormat {
@@ -316,7 +385,7 @@ pub(crate) struct GraphArg {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArg {
-    /// The run: its id, the beginning of its id, or `last`.
+    /// The run: its id, the beginning of its id, `last`, or a file that `shipsec export` wrote.
     #[arg(value_name = "RUN")]
     pub(crate) name: String,
     #[command(flatten)]

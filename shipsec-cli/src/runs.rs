@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use shipsec_archive::Archive;
 use shipsec_core::{
     RunId,
     run::RunView,
@@ -25,11 +26,21 @@ pub(crate) const PAGE: usize = 4096;
 pub(crate) struct Found {
     pub(crate) id: RunId,
     pub(crate) store: Arc<dyn TraceStore>,
+    /// The file, where it is not in a store.
+    pub(crate) archive: Option<Archive>,
 }
 
 impl Found {
     /// Finds the run that the arguments name.
     pub(crate) async fn by(argument: &RunArg) -> Result<Self, Failure> {
+        if Archive::is_one(&argument.name) {
+            let archive = Archive::open(&argument.name).map_err(Failure::unusable)?;
+            return Ok(Self {
+                id: archive.main_run().clone(),
+                store: Arc::new(archive.clone()),
+                archive: Some(archive),
+            });
+        }
         let store = workspace::store(&argument.place, Access::Read)?;
         let name = argument.name.as_str();
         if let Ok(id) = RunId::parse(name)
@@ -39,7 +50,11 @@ impl Found {
                 .map_err(Failure::unusable)?
                 .is_empty()
         {
-            return Ok(Self { id, store });
+            return Ok(Self {
+                id,
+                store,
+                archive: None,
+            });
         }
         let filter = RunFilter::default().with_limit(if name == "last" { 1 } else { LOOKED_AT });
         let runs = store.runs(&filter).await.map_err(Failure::unusable)?;
@@ -48,12 +63,17 @@ impl Found {
             .map(|run| run.run_id)
             .filter(|id| name == "last" || (!name.is_empty() && id.as_str().starts_with(name)));
         match (fitting.next(), fitting.next()) {
-            (Some(id), None) => Ok(Self { id, store }),
+            (Some(id), None) => Ok(Self {
+                id,
+                store,
+                archive: None,
+            }),
             (Some(one), Some(other)) => Err(Failure::unusable(format!(
                 "several runs begin with {name:?}, among them {one} and {other}: give more of the id"
             ))),
             (None, _) => Err(Failure::unusable(format!(
-                "no run {name:?} is kept here; `shipsec runs` lists those that are"
+                "no run {name:?} is kept here, and it is no archive of a run; `shipsec runs` lists \
+                 those that are"
             ))),
         }
     }

@@ -160,6 +160,17 @@ impl Artifacts {
         }
     }
 
+    /// Removes the paths by name of a run.
+    pub(crate) fn forget(&self, run: &str) -> io::Result<()> {
+        if self.folder.is_none() {
+            return Ok(());
+        }
+        match fs::remove_dir_all(Path::new(FOLDER).join("runs").join(run)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Gives an artifact a path with its name, `.shipsec/runs/RUN/NAME`, that leads to its bytes.
     /// `None` where its bytes are in no folder.
     pub(crate) fn path_by_name(

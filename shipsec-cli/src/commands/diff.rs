@@ -37,19 +37,30 @@ pub(crate) async fn run(args: &DiffArgs) -> Result<ExitCode, Failure> {
             name: name.to_owned(),
             place: args.place.clone(),
         };
-        Found::by(&run).await?.view().await
+        Found::by(&run).await
     };
-    let (a, b) = (found(&args.a).await?, found(&args.b).await?);
+    let found = [found(&args.a).await?, found(&args.b).await?];
+    let (a, b) = (found[0].view().await?, found[1].view().await?);
     let wanted = references(&a, &b);
-    if !wanted.is_empty() {
-        let artifacts = Artifacts::open(&args.place, Access::Read)?;
-        for stored in wanted.into_iter().filter(|stored| stored.size <= LARGEST) {
-            // What cannot be read any more is compared by its digest.
-            if let Ok(text) = artifacts.store.get_bytes(&stored.location).await
-                && let Ok(value) = serde_json::from_slice(&text)
-            {
-                options = options.with_value(stored.sha256, value);
+    let here = match wanted.is_empty() {
+        true => None,
+        // Where both are files there need be none.
+        false => Artifacts::open(&args.place, Access::Read).ok(),
+    };
+    for stored in wanted.into_iter().filter(|stored| stored.size <= LARGEST) {
+        // What cannot be read any more is compared by its digest.
+        let archives = found.iter().filter_map(|found| found.archive.as_ref());
+        let mut texts = archives.filter_map(|archive| archive.artifact(&stored.location).ok()?);
+        let text = match (texts.next(), &here) {
+            (Some(text), _) => Some(text),
+            (None, Some(here)) => {
+                let text = here.store.get_bytes(&stored.location).await;
+                text.ok().map(Vec::from)
             }
+            (None, None) => None,
+        };
+        if let Some(value) = text.and_then(|text| serde_json::from_slice(&text).ok()) {
+            options = options.with_value(stored.sha256, value);
         }
     }
     let diff = diff(&a, &b, &options);

@@ -5,7 +5,10 @@ use std::{future::Future, process::ExitCode};
 use clap::CommandFactory as _;
 use shipsec_core::run::{RunOutputs, StatusReport};
 
-use super::{answer, artifacts, check, components, diff, events, replay, rerun, resume, run, runs};
+use super::{
+    answer, archive, artifacts, check, components, diff, events, prune, replay, rerun, resume, run,
+    runs,
+};
 use crate::{
     args::{Args, Command, RunArg},
     failure::Failure,
@@ -21,6 +24,9 @@ pub(crate) fn execute(args: Args) -> Result<ExitCode, Failure> {
         Command::Rerun(args) => rerun::rerun(&args),
         Command::Answer(args) => answer::answer(&args),
         Command::Diff(args) => asking(diff::run(&args)),
+        Command::Export(args) => waiting(archive::export(&args)),
+        Command::Import(args) => waiting(archive::import(&args)),
+        Command::Prune(args) => waiting(prune::run(&args)),
         Command::Validate { graph, format } => check::validate(&graph.path, format),
         Command::Compile { graph } => check::compile(&graph.path),
         Command::Components { id, format } => components::components(id.as_deref(), format),

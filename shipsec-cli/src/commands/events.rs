@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(crate) async fn events(run: &RunArg, after: u64, follow: bool) -> Result<(), Failure> {
-    let Found { id, store } = Found::by(run).await?;
+    let Found { id, store, .. } = Found::by(run).await?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     if follow {
         // Whatever is there at once is written at once.

@@ -1,6 +1,7 @@
 //! One module for each command.
 
 mod answer;
+mod archive;
 mod artifacts;
 mod check;
 mod components;
@@ -8,6 +9,7 @@ mod diff;
 mod dispatch;
 mod events;
 mod host;
+mod prune;
 mod replay;
 mod rerun;
 mod resume;

@@ -45,7 +45,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<ExitCode, Failure> {
 }
 
 async fn start(args: &ReplayArgs) -> Result<ExitCode, Failure> {
-    let Found { id, store } = Found::by(&args.run).await?;
+    let Found { id, store, .. } = Found::by(&args.run).await?;
     let replay = Replay::open(store, id).await.map_err(Failure::failed)?;
     let last = replay.last();
     if let Some(Position::Sequence(sequence)) = args.at

@@ -1,5 +1,6 @@
 //! The command as its users meet it: arguments, files, standard output, a terminal, signals.
 
+mod archive;
 mod bad_days;
 mod commands;
 mod diff;

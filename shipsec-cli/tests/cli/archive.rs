@@ -1,0 +1,131 @@
+//! Runs in files, and runs that are removed.
+
+use std::fs;
+
+use serde_json::{Value as Json, json};
+
+use crate::support::{Desk, behind_start};
+
+/// A run that stores an artifact and gives an output too large for an event.
+fn run(desk: &Desk, logs: u32) -> String {
+    let emit = json!({"logs": logs, "artifactBytes": 500, "outputBytes": 100_000});
+    desk.graph("graph.json", &behind_start(&[("emit", "dev.emit", emit)]));
+    desk.shipsec(&["run", "graph.json"]).ends(0);
+    let runs = desk.shipsec(&["runs", "--format", "json"]).ends(0).json();
+    runs[0]["runId"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_run_goes_elsewhere_in_a_file() {
+    let desk = Desk::new();
+    let a = run(&desk, 1);
+    let b = run(&desk, 2);
+    for (run, file) in [(&a, "a.shipsec"), (&b, "b.shipsec")] {
+        let said = desk.shipsec(&["export", run, "-o", file]).ends(0);
+        assert!(said.out.starts_with("1 run, "), "{}", said.out);
+        assert!(said.out.contains("2 artifacts"), "{}", said.out);
+    }
+    let again = desk.shipsec(&["export", &a, "-o", "a.shipsec"]).ends(2);
+    assert!(again.err.contains("exists already"), "{}", again.err);
+    desk.shipsec(&["export", &a, "-o", "a.shipsec", "--force"])
+        .ends(0);
+
+    // Elsewhere there is nothing but the files.
+    let there = Desk::new();
+    for file in ["a.shipsec", "b.shipsec"] {
+        fs::copy(desk.path().join(file), there.path().join(file)).unwrap();
+    }
+    let events = there.shipsec(&["events", "a.shipsec"]).ends(0);
+    assert_eq!(events.out, desk.shipsec(&["events", &a]).ends(0).out);
+    let diff = there
+        .shipsec(&["diff", "a.shipsec", "b.shipsec", "--format", "json"])
+        .ends(0)
+        .json();
+    assert_eq!(diff["counts"]["logs"], 1, "{diff}");
+    let replayed = there
+        .shipsec(&["replay", "a.shipsec", "--at", "3", "--format", "json"])
+        .ends(0)
+        .json();
+    assert!(replayed.to_string().contains(&a), "{replayed}");
+    let imported = there.shipsec(&["import", "a.shipsec"]).ends(0);
+    assert_eq!(imported.out, format!("imported run {a}\n"));
+    let known = there.shipsec(&["import", "a.shipsec"]).ends(0);
+    assert_eq!(
+        known.out,
+        format!("run {a} is here already, and the same\n")
+    );
+    assert_eq!(
+        there.shipsec(&["outputs", &a]).ends(0).json(),
+        desk.shipsec(&["outputs", &a]).ends(0).json()
+    );
+    there
+        .shipsec(&["artifacts", &a, "--get", "emitted.txt", "-o", "got"])
+        .ends(0);
+    assert_eq!(fs::read(there.path().join("got")).unwrap().len(), 500);
+
+    there.write(
+        "broken.shipsec",
+        &fs::read(there.path().join("a.shipsec")).unwrap()[..900],
+    );
+    let broken = there
+        .shipsec(&["diff", "a.shipsec", "broken.shipsec"])
+        .ends(2);
+    assert!(
+        broken.err.contains("broken.shipsec is no archive of runs"),
+        "{}",
+        broken.err
+    );
+    there.shipsec(&["import", "nowhere.shipsec"]).ends(2);
+}
+
+fn objects(desk: &Desk) -> usize {
+    fn count(folder: &std::path::Path) -> usize {
+        let entries = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        entries
+            .map(|path| if path.is_dir() { count(&path) } else { 1 })
+            .sum()
+    }
+    count(&desk.path().join(".shipsec/artifacts"))
+}
+
+#[test]
+fn old_runs_are_removed() {
+    let desk = Desk::new();
+    let (a, b) = (run(&desk, 1), run(&desk, 2));
+    let young = desk.shipsec(&["prune", "--older-than", "1d"]).ends(0);
+    assert_eq!(young.out, "0 runs and 0 artifacts (0 B) removed\n");
+    let told = desk.shipsec(&[
+        "prune",
+        "--older-than",
+        "0s",
+        "--keep",
+        "1",
+        "--dry-run",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(told.ends(0).json()["runs"], json!([a]));
+    let done = desk
+        .shipsec(&["prune", "--older-than", "0s", "--keep", "1"])
+        .ends(0);
+    assert!(
+        done.out.starts_with(&format!("{a}\n1 run and ")),
+        "{}",
+        done.out
+    );
+    desk.shipsec(&["status", &a]).ends(2);
+    assert!(!desk.path().join(".shipsec/runs").join(&a).exists());
+    // What it stored is younger than an hour: it may belong to a run that goes on.
+    assert!(objects(&desk) > 0);
+    let rest = desk.shipsec(&["events", &b]).ends(0);
+    let rest: Vec<Json> = rest.lines();
+    assert!(rest.len() > 4);
+    for bad in [
+        ["--older-than", "soon", "--keep", "0"],
+        ["--older-than", "1d", "--status", "RUNNING"],
+    ] {
+        desk.shipsec(&[&["prune"], &bad[..]].concat()).ends(2);
+    }
+}
