@@ -47,8 +47,11 @@ struct Inner {
     manifest: Manifest,
     zip: Mutex<ZipArchive<BufReader<File>>>,
     /// The chunk that was read last, by run and place.
-    chunk: Mutex<Option<(usize, usize, Arc<Vec<Event>>)>>,
+    chunk: Mutex<Option<Chunk>>,
 }
+
+/// Place of the run, place of the chunk, and its events.
+type Chunk = (usize, usize, Arc<Vec<Event>>);
 
 impl fmt::Debug for Archive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

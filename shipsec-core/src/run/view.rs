@@ -1,4 +1,6 @@
 //! The reducer.
+//!
+//! Long because what an event changes is decided in one place.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,5 +1,7 @@
 //! The contract of a [`TraceStore`].
 //!
+//! Long because each clause of the contract is one case of one list.
+//!
 //! ```
 //! use std::sync::Arc;
 //! use shipsec_core::trace::{MemoryStore, TraceStore};

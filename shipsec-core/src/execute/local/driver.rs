@@ -1,4 +1,6 @@
 //! The driver of one run: obeys the scheduler, starts nodes, and settles what is stored.
+//!
+//! Long because the loop of a run and what it settles are one thing.
 
 use std::{collections::VecDeque, sync::Arc, task::Poll, time::Duration};
 

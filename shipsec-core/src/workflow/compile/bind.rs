@@ -11,16 +11,17 @@ use hashbrown::HashMap;
 use serde_json::Value as Json;
 
 use super::super::{
-    Code, Diagnostics, ForEach, GraphNode, ItemFailure, WorkflowConfig,
+    Code, Diagnostics, GraphNode, WorkflowConfig,
     diagnostic::{listed, quoted, shown},
 };
+use super::for_each;
 use crate::{
     PortId,
     component::{
         BoundNode, ComponentDefinition, DynComponent, ParamIssue, PortSpec, PortType, Registry,
     },
     event::ComponentRef,
-    execute::{self, EachSettings, FAILURES, RetryPolicy, RetrySettings},
+    execute::{self, EachSettings, RetryPolicy, RetrySettings},
     pointer,
     schedule::Join,
     value::{Value, coerce},
@@ -57,7 +58,7 @@ pub(super) struct Ports {
 }
 
 impl Ports {
-    fn new(list: &Arc<[PortSpec]>) -> Self {
+    pub(super) fn new(list: &Arc<[PortSpec]>) -> Self {
         Self {
             list: list.clone(),
             index: OnceCell::new(),
@@ -173,7 +174,7 @@ fn bind_one<'a>(
     let each = match &config.for_each {
         None => None,
         Some(for_each) => {
-            check_for_each(place, node, for_each, &definition, found);
+            for_each::check(place, node, for_each, &definition, found);
             let settings = EachSettings {
                 for_each: for_each.clone(),
                 retry: retry.clone(),
@@ -266,85 +267,6 @@ static ONCE: LazyLock<Arc<RetryPolicy>> = LazyLock::new(|| {
         ..RetryPolicy::default()
     })
 });
-
-/// Reports why a node cannot run once for each item.
-fn check_for_each(
-    place: usize,
-    node: &GraphNode,
-    for_each: &ForEach,
-    definition: &ComponentDefinition,
-    found: &mut Diagnostics,
-) {
-    let at = |rest: &str| format!("/nodes/{place}/data/config/forEach{rest}");
-    if for_each.concurrency == Some(0) {
-        positive(&at("/concurrency"), found);
-    }
-    let id = quoted(node.id.as_str());
-    let mut refuse = |path: String, message: String, suggestion: &str| {
-        found.error(
-            Code::InvalidForEach,
-            path,
-            message,
-            Some(suggestion.to_owned()),
-        );
-    };
-    if definition.entrypoint {
-        let message = format!("node {id} is the entry point, which runs once");
-        refuse(at(""), message, "put forEach at a node after it");
-    }
-    let branching = definition.outputs.iter().find(|port| port.branching);
-    if let Some(port) = branching {
-        let message = format!(
-            "node {id} branches, by port {}: one item could go one way and the next another",
-            port.id
-        );
-        refuse(
-            at(""),
-            message,
-            "collect first, and branch on the list in a node of its own",
-        );
-    }
-    let secret = |port: &&PortSpec| port.port_type == PortType::Secret;
-    if let Some(port) = definition.outputs.iter().find(secret) {
-        let message = format!(
-            "node {id} gives a secret, by port {}: there is no list of secrets",
-            port.id
-        );
-        refuse(at(""), message, "fetch secrets in nodes of their own");
-    }
-    if let Some(port) = definition
-        .outputs
-        .iter()
-        .find(|port| for_each.on_failure == ItemFailure::Collect && port.id == FAILURES)
-    {
-        let message = format!("node {id} has an output {} of its own", port.id);
-        refuse(
-            at("/onFailure"),
-            message,
-            "let the failure of an item fail the node",
-        );
-    }
-    let input = definition
-        .inputs
-        .iter()
-        .find(|port| port.id == for_each.input);
-    match input {
-        Some(port) if port.port_type == PortType::Secret => {
-            let message = format!(
-                "input {} of node {id} is a secret: there is no list of them",
-                port.id
-            );
-            refuse(at("/input"), message, "name another input");
-        }
-        None if !definition.dynamic_ports => {
-            let ports = Ports::new(&definition.inputs);
-            let message = unknown_port("input", &for_each.input, node, &ports);
-            let suggestion = near_port(&for_each.input, &ports, found);
-            found.error(Code::UnknownPort, at("/input"), message, suggestion);
-        }
-        _ => {}
-    }
-}
 
 /// What a component is bound with where a node gives no parameters.
 static NO_PARAMS: Json = Json::Null;
@@ -574,7 +496,7 @@ fn seconds(
     }
 }
 
-fn positive(path: &str, found: &mut Diagnostics) {
+pub(super) fn positive(path: &str, found: &mut Diagnostics) {
     let suggestion = Some("give 1 or more, or leave it out".to_owned());
     found.error(Code::InvalidSetting, path, "0 lets nothing run", suggestion);
 }

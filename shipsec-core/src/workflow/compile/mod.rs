@@ -3,6 +3,7 @@
 mod bind;
 mod connect;
 mod definition;
+mod for_each;
 mod order;
 mod pass;
 
