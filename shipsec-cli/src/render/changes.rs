@@ -100,7 +100,9 @@ impl Group<'_> {
 
 fn groups(diff: &RunDiff) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for change in &diff.changes {
+    // That an input brings something else follows from the output that it comes from.
+    let told = |change: &&Change| change.before.is_some() || change.after.is_some();
+    for change in diff.changes.iter().filter(told) {
         let of_nodes = matches!(change.class, Class::Added | Class::Removed);
         let node = change
             .node_id
@@ -132,7 +134,7 @@ fn line(change: &Change) -> String {
     let what = match (&change.before, &change.after) {
         (Some(before), Some(after)) => format!("{} → {}", shown(before), shown(after)),
         (Some(only), None) | (None, Some(only)) => shown(only),
-        (None, None) => "what its connections bring has changed".to_owned(),
+        (None, None) => "something else".to_owned(),
     };
     if !text.is_empty() {
         text.push_str(": ");
@@ -164,6 +166,14 @@ fn shown(value: &Json) -> String {
             text.push_str(&format!(" ({})", visible(message)));
         }
         return text;
+    }
+    let one = match value {
+        Json::Array(items) if items.len() == 1 => &items[0],
+        other => other,
+    };
+    if let (Some(sha256), Some(size)) = (one.get("sha256").and_then(Json::as_str), one.get("size"))
+    {
+        return format!("{size} bytes, {}", fit(&visible(sha256), 12));
     }
     match value {
         Json::String(text) => fit(&visible(text), LONGEST).into_owned(),

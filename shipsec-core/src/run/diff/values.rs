@@ -26,11 +26,24 @@ pub(super) type Tell<'a> = dyn FnMut(&[String], Option<&Json>, Option<&Json>) + 
 /// Tells where two trees differ.
 pub(super) fn compare(a: &Json, b: &Json, path: &mut Vec<String>, tell: &mut Tell<'_>) {
     match (a, b) {
+        // A file is its content: it differs as a whole, or not at all.
+        (Json::Object(before), Json::Object(after)) if is_file(before) && is_file(after) => {
+            if before.get("sha256") != after.get("sha256") {
+                tell(path, Some(a), Some(b));
+            }
+        }
         (Json::Object(a), Json::Object(b)) => objects(a, b, path, tell),
         (Json::Array(a), Json::Array(b)) => lists(a, b, path, tell),
         (a, b) if a == b => {}
         (a, b) => tell(path, Some(a), Some(b)),
     }
+}
+
+/// Whether it refers to a file in artifact storage.
+fn is_file(fields: &Map<String, Json>) -> bool {
+    ["sha256", "location", "size"]
+        .iter()
+        .all(|field| fields.contains_key(*field))
 }
 
 fn objects(
