@@ -190,7 +190,10 @@ impl Driver {
         if ready.attempt > 1 {
             self.retrying.remove(&ready.node);
         }
-        let continued = self.continued.remove(&ready.node);
+        let continued = match self.continued.is_empty() {
+            true => None,
+            false => self.continued.remove(&ready.node),
+        };
         let spare = self.spare.take().filter(|_| continued.is_none());
         let cx = match continued {
             Some((began, events, artifacts)) => {
