@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use shipsec_archive::Archive;
 use shipsec_core::{
     run::ArtifactView,
     storage::ArtifactStore,
@@ -158,6 +159,22 @@ impl Artifacts {
                 Ok(Self { store, folder })
             }
         }
+    }
+
+    /// Those of an archive: one object of it, in memory.
+    pub(crate) async fn of_archive(archive: &Archive, location: &str) -> Result<Self, Failure> {
+        let store = ArtifactStore::memory();
+        let bytes = archive.artifact(location).map_err(Failure::failed)?;
+        let bytes = bytes.ok_or_else(|| {
+            Failure::failed(
+                "the artifact did not come along into the archive: export it with --artifacts all",
+            )
+        })?;
+        store.put(bytes.into()).await.map_err(Failure::failed)?;
+        Ok(Self {
+            store,
+            folder: None,
+        })
     }
 
     /// Removes the paths by name of a run.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Map, json};
 use shipsec_core::{
     ComponentError, Context, NoParams, NoPorts, Registry, RunId, component,
-    event::{EventKind, WorkflowStatus},
+    event::{Event, EventKind, WorkflowStatus},
     execute::{Executor, LocalExecutor, RunRequest},
     storage::{ArtifactStore, Retention, prune},
     trace::{MemoryStore, RunFilter, TraceStore},
@@ -124,6 +124,47 @@ async fn what_is_young_or_ended_otherwise_stays() {
         .unwrap();
     assert_eq!((done.runs.len(), done.artifacts), (1, 0));
     world.artifacts.get_bytes(&stored.location).await.unwrap();
+}
+
+/// A run refers to artifacts of another that is gone: from values, and from what later versions write.
+#[tokio::test]
+async fn what_values_refer_to_stays() {
+    let world = World::new();
+    let by_location = world.artifacts.put("by location".into()).await.unwrap();
+    let by_digest = world.artifacts.put("by digest".into()).await.unwrap();
+    let forgotten = world.artifacts.put("forgotten".into()).await.unwrap();
+    let event = |sequence: u64, event_type: &str, payload: serde_json::Value| {
+        let event = json!({"runId": "other", "sequence": sequence, "type": event_type, "level": "info",
+            "timestamp": "2025-10-16T09:12:03Z", "nodeId": "a", "attempt": 1, "counter": sequence,
+            "payload": payload});
+        Event::from_json(&event.to_string()).unwrap().record
+    };
+    let records = vec![
+        event(
+            1,
+            "NODE_COMPLETED",
+            json!({"outputs": {"file": {"at": by_location.location}}, "durationMs": 1}),
+        ),
+        event(
+            2,
+            "OF_LATER_VERSIONS",
+            json!({"text": format!("sum \u{8}{} of a file", by_digest.sha256)}),
+        ),
+    ];
+    let other = RunId::parse("other").unwrap();
+    world.store.append(&other, records).await.unwrap();
+    let done = prune(&world.store, &world.artifacts, &all()).await.unwrap();
+    assert_eq!((done.runs.len(), done.artifacts), (0, 1));
+    for kept in [by_location, by_digest] {
+        world.artifacts.get_bytes(&kept.location).await.unwrap();
+    }
+    assert!(
+        world
+            .artifacts
+            .get_bytes(&forgotten.location)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]

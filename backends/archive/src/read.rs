@@ -311,7 +311,7 @@ impl Archive {
                 }
             };
             // One byte more than there may be shows that there is more.
-            let mut found = found.take(size + 1);
+            let mut found = found.take(size.saturating_add(1));
             loop {
                 let mut piece = Vec::new();
                 let read = (&mut found).take(PIECE as u64).read_to_end(&mut piece);
@@ -415,9 +415,12 @@ fn check(manifest: &Manifest, zip: &ZipArchive<BufReader<File>>) -> Result<(), S
             if *size > LARGEST_CHUNK {
                 return Err(format!("{entry:?} is larger than {LARGEST_CHUNK} bytes"));
             }
-            next = next.saturating_add(*events);
+            // What is counted on is counted without overflow from here on.
+            next = next
+                .checked_add(*events)
+                .ok_or_else(|| format!("{entry:?} cannot have {events} events"))?;
         }
-        if run.events.saturating_add(1) != next {
+        if run.events != next - 1 {
             return Err(format!(
                 "run {} has {} events, and its chunks {}",
                 run.run_id,

@@ -303,6 +303,23 @@ async fn hostile_files_are_refused_and_leave_nothing() {
     let mut entries = of(&outside, &whole).to_vec();
     entries.push(("artifacts/../../evil", b"x".to_vec()));
     said.push(tried(&entries).await);
+    let mut endless = manifest(&whole, count);
+    endless["runs"][0]["events"] = u64::MAX.into();
+    endless["runs"][0]["chunks"][0]["events"] = u64::MAX.into();
+    said.push(tried(&of(&endless, &whole)).await);
+    let mut huge = manifest(&whole, count);
+    let location = format!("sha256/aa/{}", "b".repeat(62));
+    huge["artifacts"] = json!([{"location": location, "size": u64::MAX, "sha256": "00"}]);
+    let mut entries = of(&huge, &whole).to_vec();
+    let name = format!("artifacts/{location}");
+    entries.push((&name, b"x".to_vec()));
+    said.push(tried(&entries).await);
+    let deep = format!(
+        "{}{}\n",
+        r#"{"runId":"r","sequence":1,"type":"T","deep":"#,
+        "[".repeat(200_000)
+    );
+    said.push(tried(&of(&manifest(deep.as_bytes(), 1), deep.as_bytes())).await);
     said.push(tried(&[("manifest.json", b"[]".to_vec())]).await);
     said.push(tried(&[("other", b"x".to_vec())]).await);
     insta::assert_snapshot!(said.join("\n"));

@@ -23,7 +23,8 @@ pub(crate) async fn artifacts(
     get: Option<(&str, &Path)>,
     format: Format,
 ) -> Result<(), Failure> {
-    let view = Found::by(run).await?.view().await?;
+    let found = Found::by(run).await?;
+    let view = found.view().await?;
     let Some((name, file)) = get else {
         let all: Vec<_> = view.artifacts().collect();
         return match format {
@@ -32,7 +33,10 @@ pub(crate) async fn artifacts(
         };
     };
     let artifact = find(&view, name)?;
-    let storage = Artifacts::open(&run.place, Access::Read)?;
+    let storage = match &found.archive {
+        Some(archive) => Artifacts::of_archive(archive, &artifact.artifact.location).await?,
+        None => Artifacts::open(&run.place, Access::Read)?,
+    };
     if file != Path::new("-") {
         return write_file(&storage, artifact, file).await;
     }

@@ -34,6 +34,15 @@ pub(crate) async fn run(args: &PruneArgs) -> Result<(), Failure> {
         true => Access::Read,
         false => Access::Write,
     };
+    // What no run of this store refers to is removed: a store that is not there, or not the one that
+    // the artifacts belong to, would let all of them go.
+    if args.place.store.is_some() != args.place.artifacts.is_some() {
+        return Err(Failure::unusable(
+            "prune removes artifacts that no run of the store refers to: name both --store and \
+             --artifacts, or neither",
+        ));
+    }
+    workspace::store(&args.place, Access::Read)?;
     let store = workspace::store(&args.place, access)?;
     let artifacts = Artifacts::open(&args.place, Access::Write)?;
     let pruned = prune(&store, &artifacts.store, &retention).await;

@@ -47,6 +47,16 @@ fn a_run_goes_elsewhere_in_a_file() {
         .ends(0)
         .json();
     assert!(replayed.to_string().contains(&a), "{replayed}");
+    let get = [
+        "artifacts",
+        "a.shipsec",
+        "--get",
+        "emitted.txt",
+        "-o",
+        "from",
+    ];
+    there.shipsec(&get).ends(0);
+    assert_eq!(fs::read(there.path().join("from")).unwrap().len(), 500);
     let imported = there.shipsec(&["import", "a.shipsec"]).ends(0);
     assert_eq!(imported.out, format!("imported run {a}\n"));
     let known = there.shipsec(&["import", "a.shipsec"]).ends(0);
@@ -122,6 +132,16 @@ fn old_runs_are_removed() {
     let rest = desk.shipsec(&["events", &b]).ends(0);
     let rest: Vec<Json> = rest.lines();
     assert!(rest.len() > 4);
+    // A store that is not there, or not that of the artifacts, would let every artifact go.
+    for bad in [
+        &["--store", "typo.db", "--artifacts", ".shipsec/artifacts"][..],
+        &["--store", "typo.db"],
+        &["--artifacts", ".shipsec/artifacts"],
+    ] {
+        desk.shipsec(&[&["prune", "--older-than", "0s"], bad].concat())
+            .ends(2);
+    }
+    assert!(!desk.path().join("typo.db").exists());
     for bad in [
         ["--older-than", "soon", "--keep", "0"],
         ["--older-than", "1d", "--status", "RUNNING"],

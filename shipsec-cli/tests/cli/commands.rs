@@ -122,7 +122,7 @@ fn a_run_is_found_and_told_about_later() {
     let unknown = desk.shipsec(&["status", "nope"]).ends(2);
     assert_eq!(
         unknown.err,
-        "error: no run \"nope\" is kept here; `shipsec runs` lists those that are\n"
+        "error: no run \"nope\" is kept here, and it is no archive of a run; `shipsec runs` lists those that are\n"
     );
 
     let outputs = desk.shipsec(&["outputs", "last"]).ends(0).json();

@@ -8,7 +8,7 @@ use super::{ArtifactStore, StorageError};
 use crate::{
     RunId,
     event::{Event, EventKind, Timestamp, WorkflowStatus},
-    trace::{LeaseError, RunFilter, StoreError, TraceStore},
+    trace::{LeaseError, RunFilter, StoreError, StoreErrorKind, TraceStore},
 };
 
 /// Events that are read at once.
@@ -132,7 +132,7 @@ pub async fn prune(
             let page = store.read(&run.run_id, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.sequence;
-            page.iter().for_each(|event| refers(event, &mut kept));
+            page.iter().try_for_each(|event| refers(event, &mut kept))?;
         }
     }
     for object in found {
@@ -153,8 +153,10 @@ pub async fn prune(
     Ok(pruned)
 }
 
-/// Notes what of artifact storage an event refers to, also inside values.
-fn refers(event: &Event, kept: &mut HashSet<String>) {
+/// Notes what of artifact storage an event refers to. What looks like a digest counts as a reference
+/// wherever it stands: values carry references too, into artifacts of other runs as well (outputs that
+/// were taken over, those of children), and so may types of event that this version does not know.
+fn refers(event: &Event, kept: &mut HashSet<String>) -> Result<(), StoreError> {
     match &event.kind {
         EventKind::NodeArtifact(artifact) => {
             kept.insert(artifact.location.clone());
@@ -166,4 +168,23 @@ fn refers(event: &Event, kept: &mut HashSet<String>) {
         }
         _ => {}
     }
+    // What cannot be looked into may refer to anything: nothing is removed then.
+    let text = serde_json::to_string(event).map_err(|error| {
+        let message = format!("event {} cannot be looked into: {error}", event.id());
+        StoreError::new(StoreErrorKind::Corrupt, message).with_source(error)
+    })?;
+    let part = |c: char| matches!(c, '0'..='9' | 'a'..='f' | '/');
+    for word in text.split(|c| !part(c)) {
+        // A digest alone, of which an escape such as `\b` may stand right before, or the end of a
+        // location: `sha256/<2 hex>/<62 hex>`.
+        let (from, rest) = word.rsplit_once('/').unwrap_or(("", word));
+        let from = from.rsplit('/').next().unwrap_or("");
+        let (start, rest) = match rest.len() {
+            62 => (from, rest),
+            64.. => rest[rest.len() - 64..].split_at(2),
+            _ => continue,
+        };
+        kept.insert(format!("sha256/{start}/{rest}"));
+    }
+    Ok(())
 }
