@@ -202,6 +202,9 @@ impl Replay {
     ///
     /// As [`seek`](Self::seek).
     pub async fn at(&self, sequence: u64) -> Result<RunView, StoreError> {
+        // Near a key frame, or with a store in memory, nothing below ever waits: whoever seeks in a
+        // loop still lets the other tasks of its thread go on.
+        tokio::task::coop::consume_budget().await;
         let (mut view, sequence) = self.timeline(|timeline| {
             let sequence = sequence.min(timeline.last());
             (timeline.frame(sequence).clone(), sequence)
