@@ -1,6 +1,6 @@
 //! What the command line says.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 use shipsec_core::run::replay::{Position, Speed};
@@ -124,6 +124,11 @@ pub(crate) enum Command {
     /// change the speed, g shortens gaps, home and end jump, q quits. Elsewhere, and with --format
     /// json, the state at the moment is printed: at the end of the log, or --at.
     Replay(ReplayArgs),
+    /// Serve the HTTP API and the live view, for a browser on this machine.
+    ///
+    /// It runs the workflows that it is given over the API, and shows the runs of every process on
+    /// the same store. Ctrl-C ends it; runs that have not ended can be resumed.
+    Serve(ServeArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -347,6 +352,34 @@ pub(crate) struct HostArgs {
     /// What to show: a live view on a terminal, plain lines elsewhere, or the event log itself.
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Output,
+}
+
+/// What to serve, and to whom.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The address to serve on. Any other than a loopback address needs a token.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3211")]
+    pub(crate) bind: SocketAddr,
+    /// A file with the bearer token that every request must bring, of 16 characters or more.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The same token, from the environment: an argument would show it to other users.
+    #[arg(long, env = "SHIPSEC_TOKEN", hide = true, hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Another host name that requests may ask for, such as that of a proxy. May be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_host: Vec<String>,
+    /// The folder where workflows are kept, with their versions. Default: .shipsec/workflows
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) workflows: Option<PathBuf>,
+    /// Lets workflows use a secret, taken from an environment variable. May be repeated.
+    #[arg(long, value_name = "NAME=ENV")]
+    pub(crate) secret: Vec<String>,
+    /// Go on with the runs here that have not ended and that no process runs.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, clap::Args)]

@@ -49,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("shipsec-testkit", &["shipsec-core", "shipsec-macros"]),
     ("shipsec-components", &["shipsec-core", "shipsec-macros"]),
     ("shipsec-sqlite", &["shipsec-core"]),
+    ("shipsec-studio", &["shipsec-core"]),
 ];
 
 /// What was looked at, and what was found.

@@ -410,6 +410,8 @@ impl TraceStore for SqliteStore {
                               lease_holder, lease_process, lease_until
                        FROM runs
                        WHERE (?1 IS NULL OR workflow_id = ?1) AND (?2 IS NULL OR status = ?2)
+                         AND (?3 IS NULL OR (started_at, run_id) < (?3, ?4))
+                         AND (?5 IS NULL OR run_id = ?5)
                          AND last_sequence > 0";
             let unfinished = " AND status NOT IN
                 ('COMPLETED', 'FAILED', 'CANCELLED', 'TIMED_OUT', 'TERMINATED')";
@@ -418,7 +420,14 @@ impl TraceStore for SqliteStore {
             let workflow = filter.workflow_id.as_ref().map(WorkflowId::as_str);
             let status = filter.status.map(WorkflowStatus::as_str);
             let mut select = connection.prepare_cached(&sql).map_err(failed)?;
-            let mut rows = select.query(params![workflow, status]).map_err(failed)?;
+            let run = filter.run_id.as_ref().map(RunId::as_str);
+            let after = filter.after.as_ref();
+            let (at, id) = after
+                .map(|place| (place.started_at.as_micros(), place.run_id.as_str()))
+                .unzip();
+            let mut rows = select
+                .query(params![workflow, status, at, id, run])
+                .map_err(failed)?;
             let now = Timestamp::now().as_micros();
             let mut found = Vec::new();
             while found.len() < filter.limit

@@ -7,7 +7,7 @@ use shipsec_core::run::{RunOutputs, StatusReport};
 
 use super::{
     answer, archive, artifacts, check, components, diff, events, prune, replay, rerun, resume, run,
-    runs,
+    runs, serve,
 };
 use crate::{
     args::{Args, Command, RunArg},
@@ -51,6 +51,7 @@ pub(crate) fn execute(args: Args) -> Result<ExitCode, Failure> {
             format,
         )),
         Command::Replay(args) => replay::replay(&args),
+        Command::Serve(args) => serve::serve(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "shipsec", &mut script);

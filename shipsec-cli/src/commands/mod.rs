@@ -15,5 +15,6 @@ mod rerun;
 mod resume;
 mod run;
 mod runs;
+mod serve;
 
 pub(crate) use dispatch::execute;

@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use serde_json::{Map, Value as Json};
 use tokio::sync::watch;
 
+use super::recovery::Recovery;
 use crate::{
-    NodeId, PortId, RunId,
+    NodeId, PortId, Registry, RunId,
     event::{ErrorPayload, Failure, Outputs, ParentRun, Timestamp, Trigger, WorkflowStatus},
-    trace::{LeaseError, StoreError},
+    trace::{LeaseError, StoreError, TraceStore},
     workflow::{Diagnostics, Plan},
 };
 
@@ -110,6 +111,24 @@ impl RunRequest {
             rerun: None,
             child_of: None,
         }
+    }
+
+    /// What a run was started with, to start it again: its plan and its inputs, linked to it.
+    /// Change what is to be different, and say with [`again_from`](Self::again_from) or
+    /// [`cached`](Self::cached) what is to be taken over.
+    ///
+    /// # Errors
+    ///
+    /// [`ResumeError`], where the store does not know the run or the registry does not have its
+    /// components, or there is no registry.
+    pub async fn repeating(
+        store: &Arc<dyn TraceStore>,
+        run: &RunId,
+        registry: Option<&Registry>,
+    ) -> Result<Self, ResumeError> {
+        let (plan, inputs) = Recovery::start_of(store, run, registry).await?;
+        let request = Self::new(plan).rerun_of(run.clone());
+        Ok(request.with_inputs((*inputs).clone()))
     }
 
     /// Makes it a child of another run.

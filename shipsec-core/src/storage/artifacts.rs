@@ -1,11 +1,11 @@
 //! Content-addressed storage: bytes are hashed while they stream in, and never whole in memory.
 
-use std::{fmt, path::Path as FsPath, sync::Arc, time::Duration};
+use std::{fmt, ops::Range, path::Path as FsPath, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
-    ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart, local::LocalFileSystem,
+    GetOptions, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart, local::LocalFileSystem,
     memory::InMemory, path::Path,
 };
 use sha2::{Digest, Sha256};
@@ -62,6 +62,13 @@ pub enum StorageError {
     /// The path does not lie inside the storage.
     #[error("{0:?} is no path inside artifact storage: expected sha256/<2 hex>/<62 hex>")]
     BadLocation(String),
+}
+
+impl StorageError {
+    /// Whether there is nothing at the location.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Storage { source, .. } if matches!(source, object_store::Error::NotFound { .. }))
+    }
 }
 
 /// An object of the storage.
@@ -223,10 +230,18 @@ impl ArtifactStore {
         &self,
         location: &str,
     ) -> Result<BoxStream<'static, Result<Bytes, StorageError>>, StorageError> {
+        self.stream(location, GetOptions::new()).await
+    }
+
+    async fn stream(
+        &self,
+        location: &str,
+        options: GetOptions,
+    ) -> Result<BoxStream<'static, Result<Bytes, StorageError>>, StorageError> {
         let path = checked(location)?;
         let found = self
             .objects
-            .get(&path)
+            .get_opts(&path, options)
             .await
             .map_err(self.failed("reading"))?;
         let storage = self.description.clone();
@@ -239,6 +254,21 @@ impl ArtifactStore {
             })
         });
         Ok(stream.boxed())
+    }
+
+    /// Reads some of the bytes that are kept at a location, as a stream: from `range.start` up to,
+    /// and without, `range.end`.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get); also where the range does not lie inside.
+    pub async fn get_range(
+        &self,
+        location: &str,
+        range: Range<u64>,
+    ) -> Result<BoxStream<'static, Result<Bytes, StorageError>>, StorageError> {
+        let options = GetOptions::new().with_range(Some(range));
+        self.stream(location, options).await
     }
 
     /// Reads what is kept at a location into memory.

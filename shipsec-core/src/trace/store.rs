@@ -46,6 +46,8 @@ use crate::{
 ///   as it is.
 /// - **Listed**: `runs` tells who holds the lease of each run now; with
 ///   [`RunFilter::interrupted`] it lists the runs that have not ended and that nobody holds.
+/// - **Pages**: the runs [after](RunFilter::after) the place of the last one of a list are the next
+///   ones, each once.
 #[async_trait]
 pub trait TraceStore: fmt::Debug + Send + Sync + 'static {
     /// What this store does beyond the contract.
@@ -272,12 +274,16 @@ impl StoreError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunFilter {
+    /// Only this run.
+    pub run_id: Option<RunId>,
     /// Only those of this workflow.
     pub workflow_id: Option<WorkflowId>,
     /// Only those with this status.
     pub status: Option<WorkflowStatus>,
     /// Only those that have not ended and that no executor runs: their process died.
     pub interrupted: bool,
+    /// Only those that are listed after this place: the next page.
+    pub after: Option<RunPlace>,
     /// At most this many.
     pub limit: usize,
 }
@@ -285,9 +291,11 @@ pub struct RunFilter {
 impl Default for RunFilter {
     fn default() -> Self {
         Self {
+            run_id: None,
             workflow_id: None,
             status: None,
             interrupted: false,
+            after: None,
             limit: 100,
         }
     }
@@ -298,6 +306,13 @@ impl RunFilter {
     #[must_use]
     pub fn with_limit(mut self, limit: usize) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// Only this run.
+    #[must_use]
+    pub fn with_run(mut self, run: RunId) -> Self {
+        self.run_id = Some(run);
         self
     }
 
@@ -324,11 +339,38 @@ impl RunFilter {
         self
     }
 
+    /// Only runs that are listed after this place.
+    #[must_use]
+    pub fn after(mut self, place: RunPlace) -> Self {
+        self.after = Some(place);
+        self
+    }
+
     /// Whether a run fits, for a store that asks itself of each. The limit is not looked at.
     pub fn fits(&self, run: &RunSummary) -> bool {
-        self.status.is_none_or(|status| run.status == status)
+        self.run_id.as_ref().is_none_or(|id| run.run_id == *id)
+            && self.status.is_none_or(|status| run.status == status)
+            && self.after.as_ref().is_none_or(|place| run.place() < *place)
             && (self.workflow_id.is_none() || run.workflow_id == self.workflow_id)
             && (!self.interrupted || run.is_interrupted())
+    }
+}
+
+/// Where a run stands in the list of runs: by the time at which it started, the newest first. It
+/// stays where it is, however many runs are listed before it later.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct RunPlace {
+    /// Time of its first event.
+    pub started_at: Timestamp,
+    /// The run, among those of one time.
+    pub run_id: RunId,
+}
+
+impl RunPlace {
+    /// The place of a run that started at this time.
+    pub fn new(started_at: Timestamp, run_id: RunId) -> Self {
+        Self { started_at, run_id }
     }
 }
 
@@ -367,6 +409,11 @@ impl RunSummary {
             last_sequence: 1,
             holder: None,
         }
+    }
+
+    /// Where it stands in the list.
+    pub fn place(&self) -> RunPlace {
+        RunPlace::new(self.started_at, self.run_id.clone())
     }
 
     /// Whether the run has not ended, and no executor runs it.

@@ -1,7 +1,7 @@
 //! The contract of an [`ArtifactStore`], over whatever object store.
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{TryStreamExt as _, stream};
 use shipsec_core::storage::{ArtifactStore, StorageError};
 
 /// SHA-256 of "abc": the test vector of FIPS 180-2, appendix B.1.
@@ -35,6 +35,22 @@ pub async fn many_parts_make_one_artifact(store: ArtifactStore) {
     assert_eq!(stored.size, 20 * 1024 * 1024);
     let back = store.get_bytes(&stored.location).await.expect("get");
     assert!(back.len() == 20 * 1024 * 1024 && back.iter().all(|byte| *byte == 7));
+}
+
+/// Any part of what is kept can be read by itself.
+pub async fn a_part_can_be_read(store: ArtifactStore) {
+    let bytes: Vec<u8> = (0..=255).collect();
+    let stored = store.put(bytes.clone().into()).await.expect("put");
+    for range in [0..1, 0..256, 100..200, 255..256] {
+        let part = store.get_range(&stored.location, range.clone()).await;
+        let part: Vec<Bytes> = part.expect("get").try_collect().await.expect("read");
+        let expected = &bytes[range.start as usize..range.end as usize];
+        assert_eq!(part.concat(), expected, "{range:?}");
+    }
+    assert!(store.get_range(&stored.location, 300..400).await.is_err());
+    let missing = stored.location.replace(&stored.sha256[60..], "0000");
+    let missing = store.get_range(&missing, 0..1).await;
+    assert!(missing.is_err_and(|error| error.is_not_found()));
 }
 
 /// A stream that fails leaves nothing behind.
@@ -97,6 +113,7 @@ macro_rules! artifact_store_conformance {
     ($factory:expr) => {
         $crate::artifact_store_conformance! { @cases $factory,
             bytes_are_kept_under_their_hash, many_parts_make_one_artifact,
+            a_part_can_be_read,
             a_failed_stream_keeps_nothing, no_path_leads_out, writers_of_the_same_bytes_agree
         }
     };

@@ -431,6 +431,7 @@ pub async fn runs_are_listed_newest_first(store: Store) {
         ids(RunFilter::default().with_status(WorkflowStatus::Failed)).await,
         ["b"]
     );
+    assert_eq!(ids(RunFilter::default().with_run(run("b"))).await, ["b"]);
     assert_eq!(
         ids(RunFilter::default().with_workflow("suite")).await,
         ["c", "b", "a"]
@@ -624,6 +625,31 @@ pub async fn a_removed_run_is_gone(store: Store) {
     assert_eq!(all(&store, "other").await.len(), 50);
 }
 
+/// The list of runs comes in pages, also where runs began at one time and others begin meanwhile.
+pub async fn runs_are_listed_in_pages(store: Store) {
+    let begin = async |id: &str, second: i64| {
+        let mut first = status(1, WorkflowStatus::Running);
+        first.timestamp = Timestamp::from_micros(second * 1_000_000);
+        store.append(&run(id), vec![first]).await.expect("append");
+    };
+    for (id, second) in [("a", 1), ("b", 2), ("c", 2), ("d", 2), ("e", 3)] {
+        begin(id, second).await;
+    }
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let mut filter = RunFilter::default().with_workflow("suite").with_limit(2);
+        if let Some(place) = after.take() {
+            filter = filter.after(place);
+        }
+        let page = store.runs(&filter).await.expect("runs");
+        let Some(last) = page.last() else { break };
+        after = Some(last.place());
+        listed.extend(page.iter().map(|run| run.run_id.to_string()));
+        begin(&format!("new-{}", listed.len()), 4).await;
+    }
+    assert_eq!(listed, ["e", "d", "c", "b", "a"]);
+}
+
 /// Makes a test of each case. The argument is an async closure that gives a fresh store.
 #[macro_export]
 macro_rules! trace_store_conformance {
@@ -634,6 +660,7 @@ macro_rules! trace_store_conformance {
             runs_are_apart, events_come_back_as_they_were, waiting_ends_when_there_is_more,
             subscribers_get_every_event_once, a_slow_subscriber_slows_nobody,
             a_dropped_append_is_all_or_nothing, runs_are_listed_newest_first,
+            runs_are_listed_in_pages,
             a_lease_has_one_holder, an_expired_lease_is_free, a_zombie_writes_nothing,
             interrupted_runs_are_listed, a_removed_run_is_gone
         }

@@ -250,10 +250,7 @@ impl LocalExecutor {
     /// [`ResumeError`], where the store does not know the run or the registry does not have its
     /// components.
     pub async fn request_of(&self, run: &RunId) -> Result<RunRequest, ResumeError> {
-        let registry = self.0.registry.as_deref();
-        let (plan, inputs) = Recovery::start_of(&self.0.store, run, registry).await?;
-        let request = RunRequest::new(plan).rerun_of(run.clone());
-        Ok(request.with_inputs((*inputs).clone()))
+        RunRequest::repeating(&self.0.store, run, self.0.registry.as_deref()).await
     }
 
     /// Gives a lease back under which nothing was recorded.

@@ -1,0 +1,126 @@
+//! `shipsec serve`: the HTTP API and the live view, over the runs of a workspace.
+
+use std::{io::Write as _, net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
+
+use shipsec_core::{execute::LocalExecutor, trace::RunFilter};
+use shipsec_studio::{Access, Host, WorkflowFolder};
+use tokio::net::TcpListener;
+
+use super::{
+    host::{Interrupts, hosted},
+    resume::cannot,
+};
+use crate::{
+    args::ServeArgs,
+    failure::Failure,
+    inputs,
+    workspace::{self, Access as Open, Artifacts},
+};
+
+/// Runs that are gone on with at the start.
+const MOST: usize = 1000;
+
+pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    hosted(async |mut said| {
+        let access = access(args)?;
+        // An address that is taken is known before anything is made.
+        let listener = TcpListener::bind(args.bind).await.map_err(|error| {
+            Failure::unusable(format!(
+                "--bind {}: {error}; give another address or port",
+                args.bind
+            ))
+        })?;
+        let address = listener.local_addr().map_err(Failure::failed)?;
+        let mut interrupts = Interrupts::new()?;
+        let secrets = inputs::secrets(&args.secret)?;
+        let store = workspace::store(&args.place, Open::Write)?;
+        let artifacts = Artifacts::open(&args.place, Open::Write)?;
+        let folder = match &args.workflows {
+            Some(folder) => folder.clone(),
+            None => workspace::make_folder()?.join("workflows"),
+        };
+        let workflows = Arc::new(WorkflowFolder::new(folder));
+        let registry = Arc::new(shipsec_components::registry());
+        let executor = LocalExecutor::builder(store.clone())
+            .artifacts(artifacts.store.clone())
+            .secrets(Arc::new(secrets.source))
+            .registry(registry.clone())
+            .workflows(workflows.clone())
+            .build();
+        if args.resume {
+            resume(&executor).await?;
+        }
+        let host = Host::local(&executor, registry)
+            .with_workflows(workflows)
+            .with_access(access);
+        tell(address)?;
+        tokio::spawn(async move {
+            while let Some(notice) = said.recv().await {
+                anstream::eprintln!("{}", crate::text::visible(&notice));
+            }
+        });
+        let served = shipsec_studio::serve(listener, host, interrupts.next()).await;
+        served.map_err(Failure::unusable)?;
+        let filter = RunFilter::default().with_limit(MOST);
+        let runs = store.runs(&filter).await.map_err(Failure::failed)?;
+        let mut going = 0;
+        for run in runs.iter().filter(|run| !run.status.is_final()) {
+            use shipsec_core::execute::Executor as _;
+            going += usize::from(executor.handle(&run.run_id).await.is_some());
+        }
+        if going > 0 {
+            anstream::eprintln!(
+                "{going} runs had not ended: `shipsec resume --all`, or `shipsec serve --resume`, goes \
+                 on with them"
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Who may ask: this machine alone, or whoever has the token.
+fn access(args: &ServeArgs) -> Result<Access, Failure> {
+    let token = match (&args.token_file, &args.token) {
+        (Some(path), _) => Some(read_token(path)?),
+        (None, Some(token)) => Some(token.clone()),
+        (None, None) => None,
+    };
+    let access = match token {
+        Some(token) => Access::token(token).map_err(Failure::unusable)?,
+        None if !args.bind.ip().is_loopback() => {
+            return Err(Failure::unusable(format!(
+                "--bind {}: everybody who reaches this address could run workflows here; give a token \
+                 with --token-file FILE or in SHIPSEC_TOKEN, or bind to 127.0.0.1",
+                args.bind
+            )));
+        }
+        None => Access::loopback(),
+    };
+    let names = args.allow_host.iter();
+    Ok(names.fold(access, |access, name| access.with_name(name)))
+}
+
+fn read_token(path: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::unusable(format!("--token-file {}: {error}", path.display())))?;
+    Ok(text.trim().to_owned())
+}
+
+fn tell(address: SocketAddr) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "ShipSec Studio: http://{address}/ (Ctrl-C ends it)")
+        .and_then(|()| out.flush())
+        .map_err(Failure::writing)
+}
+
+/// Goes on with the runs that nobody runs, and says which cannot be.
+async fn resume(executor: &LocalExecutor) -> Result<(), Failure> {
+    let resumed = executor.resume_interrupted(MOST).await;
+    for (run, handle) in resumed.map_err(Failure::failed)? {
+        match handle {
+            Ok(_) => anstream::eprintln!("going on with run {run}"),
+            Err(error) => cannot(&error).tell(),
+        }
+    }
+    Ok(())
+}

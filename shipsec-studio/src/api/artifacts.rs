@@ -1,0 +1,251 @@
+//! Artifacts and their bytes. They come from components, so no browser may take them for a page.
+
+use std::ops::Range;
+
+use axum::{
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_range_header::{ParsedRanges, parse_range_header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use shipsec_core::run::ArtifactView;
+
+use super::inspect::{latest, run_id};
+use crate::{
+    Problem,
+    extract::{InPath, InQuery, Reply},
+    studio::Studio,
+};
+
+/// Artifacts of a run.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ArtifactList {
+    /// In the order in which they were stored.
+    artifacts: Vec<ArtifactView>,
+}
+
+pub(crate) async fn list(
+    State(studio): State<Studio>,
+    InPath(run): InPath<String>,
+) -> Result<Reply<ArtifactList>, Problem> {
+    let view = latest(&studio, &run_id(&run)?).await?;
+    Ok(Reply(ArtifactList {
+        artifacts: view.artifacts().cloned().collect(),
+    }))
+}
+
+/// How to send the bytes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ArtifactQuery {
+    /// To be shown instead of saved, where its media type can do no harm.
+    #[serde(default)]
+    inline: bool,
+}
+
+/// Types that a browser shows without running anything.
+const HARMLESS: [&str; 7] = [
+    "text/plain",
+    "text/csv",
+    "application/json",
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+];
+
+pub(crate) async fn get(
+    State(studio): State<Studio>,
+    InPath((run, artifact)): InPath<(String, String)>,
+    InQuery(query): InQuery<ArtifactQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let run = run_id(&run)?;
+    let view = latest(&studio, &run).await?;
+    let found = view
+        .artifacts()
+        .find(|found| found.artifact.artifact_id.as_str() == artifact);
+    let found = found.ok_or_else(|| {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "unknown-artifact",
+            "No such artifact",
+            format!("run {run} has no artifact {artifact:?}"),
+        )
+    })?;
+    let found = &found.artifact;
+    let tag = format!("\"{}\"", found.sha256);
+    let names_it = |name| {
+        let value = headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok());
+        value.map(|value| {
+            value
+                .split(',')
+                .any(|one| [tag.as_str(), "*"].contains(&one.trim()))
+        })
+    };
+    let mut response = if names_it(header::IF_NONE_MATCH) == Some(true) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        // A range of something else would make no whole.
+        let range = match names_it(header::IF_RANGE) {
+            Some(false) => None,
+            _ => range(&headers, found.size)?,
+        };
+        let store = &studio.host.artifacts;
+        let length = range
+            .as_ref()
+            .map_or(found.size, |range| range.end - range.start);
+        let bytes = match &range {
+            Some(range) => store.get_range(&found.location, range.clone()).await?,
+            None => store.get(&found.location).await?,
+        };
+        let mut response = Body::from_stream(bytes).into_response();
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, length.into());
+        if let Some(range) = range {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            let of = format!("bytes {}-{}/{}", range.start, range.end - 1, found.size);
+            response
+                .headers_mut()
+                .insert(header::CONTENT_RANGE, text(&of));
+        }
+        response
+    };
+    let media = found
+        .media_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    let harmless = HARMLESS.iter().find(|harmless| **harmless == media);
+    let headers = response.headers_mut();
+    let mut say = |name, value: &str| headers.insert(name, text(value));
+    say(
+        header::CONTENT_TYPE,
+        match harmless {
+            Some(media) if media.starts_with("text/") => "text/plain; charset=utf-8",
+            Some(media) => media,
+            None => "application/octet-stream",
+        },
+    );
+    let inline = query.inline && harmless.is_some();
+    say(
+        header::CONTENT_DISPOSITION,
+        &disposition(inline, &found.name),
+    );
+    say(header::ETAG, &tag);
+    say(header::ACCEPT_RANGES, "bytes");
+    say(
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; sandbox",
+    );
+    Ok(response)
+}
+
+fn text(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// The range that is asked for. Of several the whole is given, as RFC 9110 allows.
+fn range(headers: &HeaderMap, size: u64) -> Result<Option<Range<u64>>, Problem> {
+    let asked = headers
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok());
+    // What is no range of bytes is to be ignored: section 14.2.
+    let Some(parsed) = asked.and_then(|asked| parse_range_header(asked).ok()) else {
+        return Ok(None);
+    };
+    let parsed: ParsedRanges = parsed;
+    match parsed.validate(size).as_deref() {
+        Ok([one]) => Ok(Some(*one.start()..one.end() + 1)),
+        Ok(_) => Ok(None),
+        Err(_) => Err(Problem::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "range-not-satisfiable",
+            "The range does not lie inside",
+            format!("the artifact has {size} bytes"),
+        )
+        .with("size", size)),
+    }
+}
+
+/// Characters that stand for themselves in an extended parameter: `attr-char` of RFC 8187.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
+
+/// The name to save it under (RFC 6266): without a path, and never a hidden file.
+fn disposition(inline: bool, name: &str) -> String {
+    let kind = if inline { "inline" } else { "attachment" };
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let shown: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
+    let shown = match shown.trim_start_matches('.') {
+        "" => "artifact",
+        shown => shown,
+    };
+    let plain: String = shown
+        .chars()
+        .map(|c| match c {
+            c if c.is_ascii_alphanumeric() || " ._-+()".contains(c) => c,
+            _ => '_',
+        })
+        .collect();
+    let encoded = utf8_percent_encode(shown, ENCODED);
+    format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_a_name() {
+        let shown = |name: &str| disposition(false, name);
+        assert_eq!(
+            shown("report.json"),
+            "attachment; filename=\"report.json\"; filename*=UTF-8''report.json"
+        );
+        assert_eq!(
+            shown("../../.ssh/ä\"\r\nx: y"),
+            "attachment; filename=\"__x_ y\"; filename*=UTF-8''%C3%A4%22x%3A%20y"
+        );
+        for empty in ["", "...", "a/", "\u{7}"] {
+            assert!(shown(empty).contains("\"artifact\""), "{empty:?}");
+        }
+    }
+
+    #[test]
+    fn one_range_is_given_and_several_are_the_whole() {
+        let of = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RANGE, value.parse().unwrap());
+            range(&headers, 100).map_err(|problem| problem.status().as_u16())
+        };
+        assert_eq!(of("bytes=0-9"), Ok(Some(0..10)));
+        assert_eq!(of("bytes=90-"), Ok(Some(90..100)));
+        assert_eq!(of("bytes=-10"), Ok(Some(90..100)));
+        assert_eq!(of("bytes=50-1000"), Ok(Some(50..100)));
+        assert_eq!(of("bytes=0-1,5-6"), Ok(None));
+        assert_eq!(of("lines=1-2"), Ok(None));
+        assert_eq!(of("bytes=100-"), Err(416));
+        assert_eq!(range(&HeaderMap::new(), 0).unwrap(), None);
+    }
+}

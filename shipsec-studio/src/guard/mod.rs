@@ -1,0 +1,6 @@
+//! What a request passes before it comes to its handler.
+
+mod gate;
+mod origin;
+
+pub(crate) use gate::{Gate, authorize, gate};

@@ -1,0 +1,247 @@
+//! The routes and their description (OpenAPI 3.1), said in one place so that they cannot disagree.
+//!
+//! Schemas are those of `schemars`, whose dialect (JSON Schema 2020-12) is OpenAPI 3.1's.
+
+use axum::{Router, handler::Handler, routing::MethodRouter};
+use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Map, Value as Json, json};
+
+use crate::{Problem, problem, studio::Studio};
+
+/// Routes, and what describes them.
+pub(crate) struct Api {
+    /// Routes that show or change something.
+    router: Router<Studio>,
+    /// Routes that anybody may ask.
+    open: Router<Studio>,
+    schemas: SchemaGenerator,
+    paths: Map<String, Json>,
+}
+
+/// The methods that the API uses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Method {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+impl Method {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Post => "post",
+            Self::Put => "put",
+            Self::Delete => "delete",
+        }
+    }
+
+    fn route<H: Handler<T, Studio>, T: 'static>(self, handler: H) -> MethodRouter<Studio> {
+        match self {
+            Self::Get => axum::routing::get(handler),
+            Self::Post => axum::routing::post(handler),
+            Self::Put => axum::routing::put(handler),
+            Self::Delete => axum::routing::delete(handler),
+        }
+    }
+}
+
+/// Describes one operation.
+pub(crate) struct Operation<'a> {
+    schemas: &'a mut SchemaGenerator,
+    parameters: Vec<Json>,
+    said: Map<String, Json>,
+    responses: Map<String, Json>,
+}
+
+impl Api {
+    pub(crate) fn new() -> Self {
+        let settings = SchemaSettings::draft2020_12().with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+        });
+        Self {
+            router: Router::new(),
+            open: Router::new(),
+            schemas: settings.into_generator(),
+            paths: Map::new(),
+        }
+    }
+
+    /// Adds an operation that anybody may ask for: it shows nothing of any run.
+    pub(crate) fn open<H: Handler<T, Studio>, T: 'static>(
+        mut self,
+        (method, path): (Method, &str),
+        about: (&str, &str),
+        handler: H,
+        describe: impl for<'a> FnOnce(Operation<'a>) -> Operation<'a>,
+    ) -> Self {
+        self.open = self.open.route(path, method.route(handler));
+        self.describe((method, path), about, describe)
+    }
+
+    /// Adds an operation: its id, a line about it, and what describes the rest.
+    pub(crate) fn on<H: Handler<T, Studio>, T: 'static>(
+        mut self,
+        (method, path): (Method, &str),
+        about: (&str, &str),
+        handler: H,
+        describe: impl for<'a> FnOnce(Operation<'a>) -> Operation<'a>,
+    ) -> Self {
+        self.router = self.router.route(path, method.route(handler));
+        self.describe((method, path), about, describe)
+    }
+
+    fn describe(
+        mut self,
+        (method, path): (Method, &str),
+        (id, summary): (&str, &str),
+        describe: impl for<'a> FnOnce(Operation<'a>) -> Operation<'a>,
+    ) -> Self {
+        // A segment that takes the rest of the path is an ordinary parameter to OpenAPI.
+        let path = path.replace("{*", "{");
+        let mut parameters = Vec::new();
+        for name in path.split('/').filter_map(|part| part.strip_prefix('{')) {
+            let name = name.trim_end_matches('}');
+            parameters.push(json!({
+                "name": name, "in": "path", "required": true, "schema": { "type": "string" },
+            }));
+        }
+        let failed = self.schemas.subschema_for::<Problem>();
+        let mut responses = Map::new();
+        responses.insert(
+            "default".to_owned(),
+            json!({
+                "description": "The request could not be followed.",
+                "content": { problem::MEDIA_TYPE: { "schema": failed } },
+            }),
+        );
+        let mut said = Map::new();
+        said.insert("operationId".to_owned(), id.into());
+        said.insert("summary".to_owned(), summary.into());
+        let described = describe(Operation {
+            schemas: &mut self.schemas,
+            parameters,
+            said,
+            responses,
+        });
+        let Operation {
+            parameters,
+            mut said,
+            responses,
+            ..
+        } = described;
+        if !parameters.is_empty() {
+            said.insert("parameters".to_owned(), parameters.into());
+        }
+        said.insert("responses".to_owned(), responses.into());
+        let at = self.paths.entry(path).or_insert_with(|| json!({}));
+        at[method.name()] = said.into();
+        self
+    }
+
+    /// The routes, those that anybody may ask, and the document that describes them all.
+    pub(crate) fn finish(mut self) -> (Router<Studio>, Router<Studio>, Json) {
+        let schemas = self.schemas.take_definitions(true);
+        let document = json!({
+            "openapi": "3.1.0",
+            "info": {
+                "title": "ShipSec Studio",
+                "version": env!("CARGO_PKG_VERSION"),
+                "description": "Workflows and their runs: start them, follow them live, look at any \
+                    moment of them, and compare them. Errors are problem documents (RFC 9457).",
+                "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+            },
+            // Wherever the host mounts it.
+            "servers": [{ "url": "./" }],
+            "security": [{}, { "token": [] }],
+            "paths": self.paths,
+            "components": {
+                "schemas": schemas,
+                "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+            },
+        });
+        (self.router, self.open, document)
+    }
+}
+
+impl Operation<'_> {
+    /// Takes parameters from the query: the fields of `T`.
+    pub(crate) fn query<T: JsonSchema>(mut self) -> Self {
+        // The fields are listed by themselves, so that the whole needs no name.
+        let schema = T::json_schema(self.schemas);
+        let required = schema.get("required").and_then(Json::as_array);
+        let required = required.cloned().unwrap_or_default();
+        let fields = schema.get("properties").and_then(Json::as_object);
+        for (name, schema) in fields.into_iter().flatten() {
+            let mut schema = schema.clone();
+            let description = schema
+                .as_object_mut()
+                .and_then(|schema| schema.remove("description"));
+            let mut parameter = json!({
+                "name": name, "in": "query", "schema": schema,
+                "required": required.iter().any(|field| field == name),
+            });
+            if let Some(description) = description {
+                parameter["description"] = description;
+            }
+            self.parameters.push(parameter);
+        }
+        self
+    }
+
+    /// Takes a header.
+    pub(crate) fn header(mut self, name: &str, description: &str) -> Self {
+        self.parameters.push(json!({
+            "name": name, "in": "header", "required": false, "description": description,
+            "schema": { "type": "string" },
+        }));
+        self
+    }
+
+    /// Takes a JSON body.
+    pub(crate) fn takes<T: JsonSchema>(self) -> Self {
+        self.body::<T>(true)
+    }
+
+    /// Takes a JSON body, which may be left out.
+    pub(crate) fn may_take<T: JsonSchema>(self) -> Self {
+        self.body::<T>(false)
+    }
+
+    fn body<T: JsonSchema>(mut self, required: bool) -> Self {
+        let schema = self.schemas.subschema_for::<T>();
+        let body = json!({
+            "required": required, "content": { "application/json": { "schema": schema } },
+        });
+        self.said.insert("requestBody".to_owned(), body);
+        self
+    }
+
+    /// Replies with JSON.
+    pub(crate) fn gives<T: JsonSchema>(self, status: u16, description: &str) -> Self {
+        let schema = self.schemas.subschema_for::<T>();
+        let content = json!({ "application/json": { "schema": schema } });
+        self.reply(status, description, Some(content))
+    }
+
+    /// Replies with something else.
+    pub(crate) fn gives_media(self, status: u16, description: &str, media: &str) -> Self {
+        self.reply(status, description, Some(json!({ media: {} })))
+    }
+
+    /// Replies without a body.
+    pub(crate) fn gives_nothing(self, status: u16, description: &str) -> Self {
+        self.reply(status, description, None)
+    }
+
+    fn reply(mut self, status: u16, description: &str, content: Option<Json>) -> Self {
+        let mut reply = json!({ "description": description });
+        if let Some(content) = content {
+            reply["content"] = content;
+        }
+        self.responses.insert(status.to_string(), reply);
+        self
+    }
+}

@@ -1,0 +1,100 @@
+//! Serving the router alone.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::extract::ConnectInfo;
+use futures::future::FutureExt as _;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tokio::{net::TcpListener, sync::Semaphore};
+use tower::ServiceExt as _;
+
+use crate::{Host, router};
+
+/// How long requests that are being answered may take once the server is to end.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// A server that does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// Anybody could reach it, and nothing keeps strangers out.
+    #[error(
+        "refused to serve on {0} without authentication: anybody who reaches it could run workflows; \
+         serve on a loopback address, or give a bearer token"
+    )]
+    Open(SocketAddr),
+    /// The address cannot be served on.
+    #[error("the listener cannot be used: {0}")]
+    Listener(#[from] io::Error),
+}
+
+/// Serves the router alone until `end` resolves, and then finishes the requests that are being
+/// answered; event streams end at once.
+///
+/// # Errors
+///
+/// [`ServeError`], where the listener is not on a loopback address and [`Access`](crate::Access) asks
+/// nobody for a token.
+pub async fn serve(
+    listener: TcpListener,
+    host: Host,
+    end: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() && !host.access.is_for_everywhere() {
+        return Err(ServeError::Open(address));
+    }
+    let limits = host.limits.clone();
+    let router = router(host);
+    let mut server = hyper::server::conn::http1::Builder::new();
+    server.timer(TokioTimer::new());
+    server.header_read_timeout(limits.head);
+    let connections = limits.connections.min(Semaphore::MAX_PERMITS);
+    let room = Arc::new(Semaphore::new(connections));
+    let graceful = GracefulShutdown::new();
+    let mut end = std::pin::pin!(end.fuse());
+    loop {
+        // Whoever comes when there is no room waits in the system's queue.
+        let permit = tokio::select! {
+            permit = room.clone().acquire_owned() => permit.expect("it is never closed"),
+            () = &mut end => break,
+        };
+        let (stream, from) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Too many open files, or a client that has gone already: others may come.
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = &mut end => break,
+        };
+        // Frames of an event stream are small, and are to arrive now.
+        let _ = stream.set_nodelay(true);
+        let service = router
+            .clone()
+            .map_request(move |mut request: hyper::Request<_>| {
+                request.extensions_mut().insert(ConnectInfo(from));
+                request
+            });
+        let connection =
+            server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%from, %error, "a connection ended");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    // Streams have no end of their own.
+    let _ = tokio::time::timeout(LAST_WORDS, graceful.shutdown()).await;
+    Ok(())
+}
