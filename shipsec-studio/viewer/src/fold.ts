@@ -3,7 +3,7 @@
 // to it. Whatever looks odd here is a rule of `shipsec-core/src/run`.
 
 import type { ArtifactView, EdgeView, Event, LogCounts, NodeCounts, NodeView, RunState, RunStatus } from "./model.ts";
-import { microsOf, normalTime, readPayload } from "./payload.ts";
+import { isWritten, microsOf, normalTime, readPayload } from "./payload.ts";
 import type { Definition, EdgeDefinition, Fields, Known, Outputs, Status } from "./payload.ts";
 
 /** How far ahead of the others an item may begin. */
@@ -125,6 +125,11 @@ export class Fold {
     return Object.assign(new Fold(this.runId), this, { changed: undefined, items });
   }
 
+  /** The definition, once the log tells it. */
+  get planned(): Definition | undefined {
+    return this.plan?.definition;
+  }
+
   /** How many places of lists it does not share with `before`, from which it has grown. */
   cellsBeside(before: Fold): number {
     let cells = 64;
@@ -178,7 +183,7 @@ export class Fold {
     if (event.runId !== this.runId || event.sequence !== this.sequence + 1) return false;
     this.current = undefined;
     this.sequence = event.sequence;
-    const at = normalTime(event.timestamp) ?? event.timestamp;
+    const at = isWritten(event.timestamp) ? event.timestamp : normalTime(event.timestamp) ?? event.timestamp;
     this.startedAt ??= at;
     this.updatedAt = at;
     const known = readPayload(event.type, event.payload);

@@ -294,13 +294,14 @@ export function readPayload(type: string, payload: unknown): Known | undefined {
 
 const RFC3339 = /^([+-]\d{6}|\d{4})(-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?([Zz]|[+-]\d\d(?::?\d\d)?)$/;
 
+const WRITTEN = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+
+/** Whether it is a time as the reducer writes it. The day may be one that no calendar has. */
+export const isWritten = (time: string): boolean => WRITTEN.test(time);
+
 /** Microseconds since 1970; `NaN` for text that is no time. */
 export function microsOf(written: string): number {
-  // As the log writes it.
-  if (written.length === 27 && written.endsWith("Z")) {
-    const micros = Date.parse(`${written.slice(0, 23)}Z`) * 1000 + Number(written.slice(23, 26));
-    if (!Number.isNaN(micros)) return micros;
-  }
+  if (isWritten(written)) return Date.parse(`${written.slice(0, 23)}Z`) * 1000 + Number(written.slice(23, 26));
   const [, year, day, clock, fraction = "", zone = "Z"] = RFC3339.exec(written) ?? [];
   if (year === undefined) return NaN;
   const offset = /^[Zz]$/.test(zone) ? 0 : (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2)) * Number(zone.length > 3)) * Number(`${zone[0]}6e7`);
