@@ -136,16 +136,18 @@ export class Api {
   /** Asks for a token; `undefined` where nobody gives one. Without it a 401 is a `Problem` as any other. */
   askToken: ((problem: Problem) => Promise<string | undefined>) | undefined;
   private asking: Promise<boolean> | undefined;
+  private kept: string | undefined;
 
   constructor(private readonly base: string = document.baseURI) {}
 
   get token(): string | undefined {
-    return sessionStorage.getItem(TOKEN) ?? undefined;
+    return this.kept ?? storage()?.getItem(TOKEN) ?? undefined;
   }
 
   set token(token: string | undefined) {
-    if (token) sessionStorage.setItem(TOKEN, token);
-    else sessionStorage.removeItem(TOKEN);
+    this.kept = token;
+    if (token) storage()?.setItem(TOKEN, token);
+    else storage()?.removeItem(TOKEN);
   }
 
   health = (): Promise<{ status: string; version: string }> => this.json("GET", ["health"]);
@@ -162,7 +164,7 @@ export class Api {
   validate = (graph: unknown): Promise<{ valid: boolean; diagnostics: readonly Diagnostic[] }> =>
     this.json("POST", ["workflows", "validate"], { body: graph });
   /** The same `key` twice starts one run. */
-  run = (id: string, inputs: unknown, key: string = crypto.randomUUID(), version?: number): Promise<Started> =>
+  run = (id: string, inputs: unknown, key: string, version?: number): Promise<Started> =>
     this.json("POST", ["workflows", id, "run"], { body: { inputs, version }, headers: { "Idempotency-Key": key } });
 
   runs = (query: { workflow?: string; status?: string; limit?: number; cursor?: string } = {}, signal?: AbortSignal):
@@ -265,6 +267,15 @@ export class Api {
       })
       .finally(() => (this.asking = undefined));
     return this.asking;
+  }
+}
+
+/** None where the browser is told to keep nothing. */
+function storage(): Storage | undefined {
+  try {
+    return sessionStorage;
+  } catch {
+    return undefined;
   }
 }
 

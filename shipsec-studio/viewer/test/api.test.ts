@@ -32,7 +32,7 @@ test("every endpoint has its address, relative to the page", async () => {
     await api.createWorkflow({}, "w");
     await api.saveWorkflow("w", {}, "h");
     await api.deleteWorkflow("w");
-    await api.run("w", {});
+    await api.run("w", {}, "key");
     await api.runs({ status: "FAILED" });
     await api.trace("r", { after: 5, types: ["NODE_LOG", "NODE_FAILED"], text: "ü&" });
     await api.state("r", 7);

@@ -25,7 +25,9 @@ try {
     logLevel: "warning",
   });
   const built = tests.map((file) => join(folder, file.replace(/\.ts$/, ".mjs")));
-  const run = spawnSync(process.execPath, ["--enable-source-maps", "--test", "--test-reporter=spec", ...built], {
+  // One after the other, for the sake of what is measured.
+  const options = ["--enable-source-maps", "--test", "--test-concurrency=1", "--test-reporter=spec"];
+  const run = spawnSync(process.execPath, [...options, ...built], {
     stdio: "inherit",
     env: { ...process.env, VIEWER_TEST_FOLDER: here },
   });
