@@ -12,8 +12,8 @@ const SPACING = 1000;
 const BUDGET = 4 << 20;
 /** Frames that are kept whatever they hold. */
 const FEWEST = 8;
-/** Milliseconds that work may take before the page has its turn. */
-const SLICE = 5;
+/** Milliseconds of work after which the page has its turn; with what a collection of garbage adds, less than 8. */
+const SLICE = 4;
 /** States that are kept by their sequence number. */
 const RECENT = 16;
 
