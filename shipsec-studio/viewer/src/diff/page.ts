@@ -1,0 +1,160 @@
+// The page that compares two runs: both on one canvas, and the list of what differs.
+
+import type { RunDetails, RunDiff, RunSide } from "../api.ts";
+import { Canvas } from "../canvas/canvas.ts";
+import { graphOf, sideBySide, type Box } from "../canvas/graph.ts";
+import { RunLooks } from "../canvas/looks.ts";
+import type { RunState } from "../model.ts";
+import { api, told } from "../ui/api.ts";
+import { button, h, put, say } from "../ui/dom.ts";
+import { runLink } from "../ui/panel.ts";
+import type { Page } from "../ui/run.ts";
+import { icon, runLook, statusWord } from "../ui/states.ts";
+import { count, cut, day, oneLine, text, visible } from "../ui/text.ts";
+import { go, note, place } from "../ui/url.ts";
+import { changeList, className } from "./list.ts";
+import { DiffLooks, differences } from "./looks.ts";
+
+interface Side { readonly details: RunDetails; readonly state: RunState }
+
+export class DiffPage implements Page {
+  readonly element: HTMLElement;
+  readonly #pair: readonly [string, string];
+  readonly #canvas: Canvas;
+  readonly #head = h("div", { class: "diff-sides" });
+  readonly #classes = h("div", { class: "joined wrap", role: "group", "aria-label": "Kinds of changes" });
+  readonly #rules = h("div", { class: "rules" });
+  readonly #list = h("div", { class: "diff-body" });
+  readonly #only = h("input", { type: "checkbox", id: "only-differences", checked: true, "data-testid": "only-differences" });
+  readonly #path = h("input", { type: "text", placeholder: "node/port/…  (* one token, ** any)", "aria-label": "Path that is not compared", class: "mono", spellcheck: "false", "data-testid": "ignore-path" });
+  readonly #problem = h("div", { class: "problem", role: "alert" });
+  readonly #hidden = new Set<string>();
+  #diff: RunDiff | undefined;
+  #sides: readonly [Side, Side] | undefined;
+  #node = "";
+  #loading: AbortController | undefined;
+
+  constructor(pair: readonly [string, string]) {
+    this.#pair = pair;
+    this.#node = place().node ?? "";
+    this.#canvas = new Canvas("Both runs", { select: (box: Box | undefined) => this.#select(box?.node ?? "", box) });
+    this.#only.addEventListener("change", () => this.#show());
+    const add = (event: Event) => {
+      event.preventDefault();
+      if (this.#path.value.trim()) this.#ignore([...(place().ignore ?? []), this.#path.value.trim()]);
+      this.#path.value = "";
+    };
+    this.element = h("main", { class: "diff-page" },
+      h("header", { class: "run-header" }, this.#head,
+        h("div", { class: "diff-tools" }, this.#classes, h("span", { class: "grow" }),
+          h("label", { class: "check" }, this.#only, "Only differences"),
+          button("Swap", () => go({ ...place(), diff: [pair[1], pair[0]] }), { title: "Swap the runs" }, icon("compare")))),
+      h("div", { class: "stage" }, this.#canvas.element,
+        h("section", { class: "changes", "aria-label": "What differs" },
+          h("form", { class: "ignore", onsubmit: add }, this.#path, h("button", { type: "submit" }, "Ignore")), this.#problem, this.#rules, this.#list)));
+    this.#canvas.setGraph(graphOf(null, null), "Loading…");
+    void this.#load();
+  }
+
+  restore(): void {
+    this.#node = place().node ?? "";
+    void this.#compare();
+  }
+
+  key(event: KeyboardEvent): boolean {
+    if (event.key === "Escape" && this.#node) {
+      this.#select("", undefined);
+      return true;
+    }
+    return !event.ctrlKey && !event.metaKey && !event.altKey && this.#canvas.key(event);
+  }
+
+  close(): void {
+    this.#loading?.abort();
+  }
+
+  async #load(): Promise<void> {
+    try {
+      const side = async (run: string): Promise<Side> => {
+        const details = await api.runDetails(run);
+        return { details, state: await api.state(run, details.lastSequence) };
+      };
+      const [a, b] = await Promise.all([side(this.#pair[0]), side(this.#pair[1])]);
+      this.#sides = [a, b];
+      const title = ({ details }: Side, name: string) => `${name}: ${text(details.definition?.title)} · ${details.run.runId} · ${statusWord(details.run.status)}`;
+      const graph = (of: Side, side: "a" | "b") => graphOf(of.details.definition, of.details.layout, of.state.nodes.map((node) => node.nodeId), side);
+      this.#canvas.setGraph(sideBySide(graph(a, "a"), graph(b, "b"), [title(a, "First"), title(b, "Second")]), "Neither run has a plan.");
+      await this.#compare();
+    } catch (error) {
+      put(this.#list, h("p", { class: "problem" }, visible(told(error))));
+    }
+  }
+
+  async #compare(): Promise<void> {
+    this.#loading?.abort();
+    const loading = (this.#loading = new AbortController());
+    say(this.#problem, "");
+    try {
+      const diff = await api.diff(this.#pair[0], this.#pair[1], place().ignore ?? [], loading.signal);
+      if (loading.signal.aborted) return;
+      this.#diff = diff;
+      this.#show();
+    } catch (error) {
+      if (!loading.signal.aborted) say(this.#problem, visible(told(error)));
+    }
+  }
+
+  #ignore(paths: readonly string[]): void {
+    note({ ignore: [...new Set(paths)] });
+    void this.#compare();
+    this.#showRules();
+  }
+
+  #showRules(): void {
+    const paths = place().ignore ?? [];
+    put(this.#rules, paths.length > 0 && h("span", { class: "muted" }, "Ignored:"), ...paths.map((path) => h("span", { class: "tag mono" }, cut(path, 60),
+      button("", () => this.#ignore(paths.filter((other) => other !== path)), { class: "quiet", "aria-label": `Compare ${oneLine(path)} again` }, icon("close")))));
+  }
+
+  #select(node: string, box: Box | undefined): void {
+    this.#node = node;
+    note({ node: node || undefined });
+    this.#canvas.select(box?.key ?? (node ? `b:${node}` : ""), !box);
+    this.#showList();
+  }
+
+  #show(): void {
+    const [diff, sides] = [this.#diff, this.#sides];
+    if (!diff || !sides) return;
+    document.title = "Two runs · ShipSec Studio";
+    put(this.#head, this.#side("First", diff.a), icon("next"), this.#side("Second", diff.b), h("span", { class: "grow" }),
+      h("span", { class: "muted", "data-testid": "diff-unchanged" }, `${count(diff.unchangedNodes)} nodes are the same`));
+    put(this.#classes, ...Object.entries(diff.counts).map(([kind, number]) => button(`${className(kind)} ${count(number)}`, () => {
+      if (!this.#hidden.delete(kind)) this.#hidden.add(kind);
+      this.#show();
+    }, { class: "toggle", "aria-pressed": String(!this.#hidden.has(kind)), "data-testid": `class-${kind}` })));
+    const [a, b] = sides;
+    const shown = { ...diff, changes: diff.changes.filter((change) => !this.#hidden.has(change.class)) };
+    this.#canvas.update(new DiffLooks(new RunLooks(a.state, a.details.definition), new RunLooks(b.state, b.details.definition), differences(shown), this.#only.checked));
+    if (this.#node) this.#canvas.select(`b:${this.#node}`);
+    this.#showRules();
+    this.#showList();
+  }
+
+  #showList(): void {
+    const [diff, sides] = [this.#diff, this.#sides];
+    if (!diff || !sides) return;
+    put(this.#list,
+      this.#node && h("div", { class: "row-between" }, h("span", null, "Only ", h("b", null, cut(this.#node, 60))), button("Show all", () => this.#select("", undefined), { class: "small" })),
+      changeList(diff, this.#hidden, this.#node, { select: (node) => this.#select(node, undefined), ignore: (path) => this.#ignore([...(place().ignore ?? []), path]) }));
+    if (this.#only.checked || this.#node) return;
+    const changed = new Set(diff.changes.map((change) => change.nodeId));
+    const same = sides[1].state.nodes.filter((node) => !changed.has(node.nodeId));
+    this.#list.append(h("h3", null, `The same in both (${same.length})`), h("ul", { class: "plain same" }, ...same.slice(0, 1000).map((node) => h("li", null, cut(node.nodeId, 80)))));
+  }
+
+  #side(name: string, side: RunSide): HTMLElement {
+    const look = runLook(side.status);
+    return h("div", { class: "diff-side" }, h("small", { class: "muted" }, name), runLink(side.runId), h("span", { class: `chip is-${look}` }, icon(look), statusWord(side.status)), h("span", { class: "muted" }, day(side.startedAt)));
+  }
+}

@@ -1,0 +1,99 @@
+// The attempts of every node as bars over time, one row for each node, in the order in which they
+// began. Only the rows in sight exist.
+
+import type { Attempt, RunLog } from "../model.ts";
+import { frame, h, s, set } from "../ui/dom.ts";
+import { cut, oneLine, span } from "../ui/text.ts";
+import type { Scale } from "./scale.ts";
+
+/** Pixels to the left of the bars, where the names stand. */
+export const NAMES = 172;
+/** Pixels to the right of them. */
+export const EDGE = 16;
+const ROW = 18;
+
+interface Lane { readonly node: string; readonly attempts: Attempt[] }
+
+export class Gantt {
+  readonly element: HTMLElement;
+  readonly #log: RunLog;
+  readonly #scale: Scale;
+  readonly #name: (node: string) => string;
+  readonly #rows = s("g");
+  readonly #svg = s("svg", { class: "bars", role: "list", "aria-label": "Attempts" }, this.#rows);
+  readonly #spacer = h("div");
+  readonly #draw = frame(() => this.#show());
+  #lanes: Lane[] = [];
+  #seen = -1;
+  #selected = "";
+
+  constructor(log: RunLog, scale: Scale, name: (node: string) => string, select: (node: string) => void) {
+    this.#log = log;
+    this.#scale = scale;
+    this.#name = name;
+    this.#spacer.append(this.#svg);
+    this.element = h("div", { class: "gantt", "data-testid": "gantt" }, this.#spacer);
+    this.element.addEventListener("scroll", this.#draw);
+    new ResizeObserver(this.#draw).observe(this.element);
+    this.#svg.addEventListener("click", (event) => {
+      const node = (event.target as Element).closest("[data-lane]")?.getAttribute("data-lane");
+      if (node) select(node);
+    });
+  }
+
+  /** Takes in what the log has got. */
+  grow(): void {
+    if (this.#seen !== this.#log.last) {
+      this.#seen = this.#log.last;
+      const lanes = new Map<string, Lane>();
+      for (const attempt of this.#log.attempts()) {
+        const lane = lanes.get(attempt.nodeId);
+        if (lane) lane.attempts.push(attempt);
+        else lanes.set(attempt.nodeId, { node: attempt.nodeId, attempts: [attempt] });
+      }
+      this.#lanes = [...lanes.values()];
+      this.#spacer.style.height = `${this.#lanes.length * ROW + 4}px`;
+    }
+    this.#draw();
+  }
+
+  /** Draws anew, for another scale. */
+  refresh(): void {
+    this.#draw();
+  }
+
+  /** Marks a node, and brings its row into sight. */
+  select(node: string): void {
+    if (node === this.#selected) return;
+    this.#selected = node;
+    const at = this.#lanes.findIndex((lane) => lane.node === node);
+    if (at >= 0) {
+      const { scrollTop, clientHeight } = this.element;
+      if (at * ROW < scrollTop || (at + 1) * ROW > scrollTop + clientHeight) this.element.scrollTop = Math.max(0, at * ROW - clientHeight / 2);
+    }
+    this.#draw();
+  }
+
+  #show(): void {
+    const { clientWidth, clientHeight, scrollTop } = this.element;
+    const wide = Math.max(1, clientWidth - NAMES - EDGE);
+    const per = wide / this.#scale.whole;
+    const first = Math.max(0, Math.floor(scrollTop / ROW));
+    const lanes = this.#lanes.slice(first, Math.ceil((scrollTop + clientHeight) / ROW) + 1);
+    set(this.#svg, "width", clientWidth);
+    set(this.#svg, "height", lanes.length * ROW);
+    this.#svg.style.transform = `translateY(${first * ROW}px)`;
+    this.#rows.replaceChildren(...lanes.map((lane, at) => {
+      const row = s("g", { class: `lane${lane.node === this.#selected ? " selected" : ""}`, "data-lane": lane.node, role: "listitem", transform: `translate(0 ${at * ROW})` },
+        s("rect", { class: "ground", width: clientWidth, height: ROW }),
+        s("text", { x: NAMES - 10, y: 13 }, cut(this.#name(lane.node), 26)));
+      for (const attempt of lane.attempts) {
+        const from = this.#scale.length(attempt.started) * per;
+        const to = this.#scale.length(attempt.ended ?? this.#scale.end) * per;
+        row.append(s("rect", { class: `attempt ${attempt.outcome ?? "running"}`, x: (NAMES + from).toFixed(1), y: 4, width: Math.max(2, to - from).toFixed(1), height: ROW - 8, rx: 2 },
+          s("title", null, oneLine(`${this.#name(lane.node)}, attempt ${attempt.attempt}: ${attempt.outcome ?? "running"}${attempt.ended === undefined ? "" : `, ${span(attempt.ended - attempt.started)}`}`))));
+      }
+      return row;
+    }));
+  }
+}

@@ -1,0 +1,105 @@
+// Time along the timeline. Where nothing happened for long, time can be pressed together, so that
+// what did happen has room.
+
+import type { RunLog } from "../model.ts";
+import { upTo } from "../ui/sorted.ts";
+
+/** A longer time without any event is a gap, in milliseconds. */
+const GAP = 2_000;
+/** A gap that is pressed together takes as long as this. */
+const PRESSED = 400;
+
+/** Turns times (milliseconds since 1970) into lengths along the timeline and back. */
+export class Scale {
+  readonly #log: RunLog;
+  #pressed: boolean;
+  #seen = 0;
+  /** Where the scale changes: times, and lengths at these times, both ascending. */
+  #times: number[] = [];
+  #lengths: number[] = [];
+  #last = 0;
+
+  constructor(log: RunLog, pressed: boolean) {
+    this.#log = log;
+    this.#pressed = pressed;
+  }
+
+  /** Whether gaps are pressed together. */
+  get pressed(): boolean {
+    return this.#pressed;
+  }
+
+  set pressed(pressed: boolean) {
+    this.#pressed = pressed;
+    this.#seen = 0;
+    this.grow();
+  }
+
+  /** Takes in what the log has got since. Tells whether the scale is another one. */
+  grow(): boolean {
+    const { last } = this.#log;
+    if (last === this.#seen || last === 0) return false;
+    if (this.#seen === 0) {
+      this.#last = this.#log.timeOf(1);
+      this.#times = [this.#last];
+      this.#lengths = [0];
+    }
+    if (this.#pressed) {
+      for (let at = this.#seen + 1; at <= last; at += 1) {
+        const time = this.#log.timeOf(at);
+        if (time - this.#last > GAP) {
+          const before = this.length(this.#last);
+          this.#times.push(this.#last, time);
+          this.#lengths.push(before, before + PRESSED);
+        }
+        this.#last = time;
+      }
+    } else this.#last = this.#log.timeOf(last);
+    this.#seen = last;
+    return true;
+  }
+
+  /** Time of the first event. */
+  get start(): number {
+    return this.#times[0] ?? 0;
+  }
+
+  /** Time of the last event. */
+  get end(): number {
+    return this.#last;
+  }
+
+  /** How long the timeline is; never 0. */
+  get whole(): number {
+    return Math.max(1, this.length(this.#last));
+  }
+
+  /** Where a time is on the timeline. */
+  length(time: number): number {
+    const at = Math.max(0, upTo(this.#times, time) - 1);
+    const from = this.#times[at] ?? 0;
+    const to = this.#times[at + 1];
+    const length = this.#lengths[at] ?? 0;
+    if (to === undefined || to === from) return length + Math.max(0, time - from);
+    return length + ((time - from) / (to - from)) * ((this.#lengths[at + 1] ?? length) - length);
+  }
+
+  /** Which time is at a place of the timeline. */
+  time(length: number): number {
+    const at = Math.max(0, upTo(this.#lengths, length) - 1);
+    const from = this.#lengths[at] ?? 0;
+    const to = this.#lengths[at + 1];
+    const time = this.#times[at] ?? 0;
+    if (to === undefined || to === from) return time + Math.max(0, length - from);
+    return time + ((length - from) / (to - from)) * ((this.#times[at + 1] ?? time) - time);
+  }
+
+  /** The gaps that are pressed together: where they are and how long they were. */
+  gaps(): { at: number; to: number; millis: number }[] {
+    const gaps = [];
+    for (let at = 1; at + 1 < this.#times.length; at += 2) {
+      gaps.push({ at: this.#lengths[at] ?? 0, to: this.#lengths[at + 1] ?? 0, millis: (this.#times[at + 1] ?? 0) - (this.#times[at] ?? 0) });
+    }
+    return gaps;
+  }
+}

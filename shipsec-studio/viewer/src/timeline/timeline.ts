@@ -1,0 +1,170 @@
+// The timeline: one scrubber over the attempts of all nodes, and what moves it.
+
+import type { RunLog } from "../model.ts";
+import { button, frame, h, put, s, say, set } from "../ui/dom.ts";
+import { icon } from "../ui/states.ts";
+import { clock, count, span } from "../ui/text.ts";
+import { EDGE, Gantt, NAMES } from "./gantt.ts";
+import { type Moment, SPEEDS } from "./moment.ts";
+import type { Scale } from "./scale.ts";
+
+export class Timeline {
+  readonly element: HTMLElement;
+  readonly #log: RunLog;
+  readonly #scale: Scale;
+  readonly #moment: Moment;
+  readonly #gantt: Gantt;
+  readonly #play: HTMLButtonElement;
+  readonly #live: HTMLButtonElement;
+  readonly #liveText = h("span", null, "Live");
+  readonly #speed = h("select", { "aria-label": "Speed", "data-testid": "speed" }, ...SPEEDS.map((speed) => h("option", { value: speed }, `${speed}×`)));
+  readonly #press: HTMLButtonElement;
+  readonly #where = h("span", { class: "where", "data-testid": "moment" });
+  readonly #axis = s("svg", { class: "axis", "aria-hidden": "true" });
+  readonly #knob = h("div", { class: "knob" });
+  readonly #future = h("div", { class: "future" });
+  readonly #hair = h("div", { class: "hair" });
+  readonly #scrubber: HTMLElement;
+  readonly #drawAxis = frame(() => this.#ticks());
+  #node = "";
+
+  constructor(log: RunLog, scale: Scale, moment: Moment, name: (node: string) => string, select: (node: string) => void) {
+    this.#log = log;
+    this.#scale = scale;
+    this.#moment = moment;
+    this.#gantt = new Gantt(log, scale, name, select);
+    this.#speed.value = String(moment.speed);
+    this.#speed.addEventListener("change", () => {
+      moment.speed = Number(this.#speed.value);
+    });
+    const tool = (icon_: Parameters<typeof icon>[0], label: string, key: string, run: () => void, props = {}) =>
+      button("", run, { "aria-label": label, title: `${label} (${key})`, ...props }, icon(icon_));
+    this.#play = tool("play", "Play", "Space", () => moment.toggle(), { class: "primary round", "data-testid": "play" });
+    this.#live = h("button", { type: "button", class: "toggle live", title: "Follow the newest event (f)", "data-testid": "live-button", onclick: () => moment.goLive() }, icon("live"), this.#liveText);
+    this.#press = button("Skip idle time", () => this.press(!scale.pressed), { class: "toggle", title: "Press together the times in which nothing happened (g)", "aria-pressed": String(scale.pressed), "data-testid": "compress" }, icon("gap"));
+    this.#scrubber = h("div", { class: "scrubber", role: "slider", tabindex: 0, "aria-label": "Moment", "aria-valuemin": 1, "data-testid": "scrubber" }, this.#axis, this.#knob);
+    const body = h("div", { class: "timeline-body" }, this.#scrubber, this.#gantt.element, this.#future, this.#hair);
+    this.element = h("section", { class: "timeline", "aria-label": "Timeline" },
+      h("div", { class: "controls", role: "toolbar", "aria-label": "Replay" },
+        tool("prev", "Previous change", "p, shift+←", () => this.change(-1), { "data-testid": "prev-change" }),
+        tool("back", "Previous event", "←", () => moment.step(-1), { "data-testid": "prev-event" }),
+        this.#play,
+        tool("forward", "Next event", "→", () => moment.step(1), { "data-testid": "next-event" }),
+        tool("next", "Next change", "n, shift+→", () => this.change(1), { "data-testid": "next-change" }),
+        this.#speed, this.#live, this.#where, h("span", { class: "grow" }), this.#press),
+      body);
+    for (const part of [this.#scrubber, this.#gantt.element]) part.addEventListener("pointerdown", (event) => this.#drag(event, part));
+    this.#scrubber.addEventListener("keydown", (event) => {
+      const by = { Home: -Infinity, End: Infinity, PageUp: -Math.ceil(log.last / 20), PageDown: Math.ceil(log.last / 20), ArrowUp: 1, ArrowDown: -1 }[event.key];
+      if (by === undefined) return;
+      event.preventDefault();
+      if (by === Infinity) moment.goLive();
+      else moment.go(by === -Infinity ? 1 : moment.at + by);
+    });
+    new ResizeObserver(() => this.show(true)).observe(body);
+  }
+
+  /** Selects a node: its changes are what is stepped through. */
+  select(node: string): void {
+    this.#node = node;
+    this.#gantt.select(node);
+  }
+
+  /** Goes to the next change of the selected node, of any where none is selected, or to the one before. */
+  change(by: 1 | -1): void {
+    this.#moment.stepChange(by, this.#node || undefined);
+  }
+
+  /** Whether idle time is pressed together. */
+  get pressed(): boolean {
+    return this.#scale.pressed;
+  }
+
+  /** Presses idle time together, or shows it as long as it was. */
+  press(pressed: boolean): void {
+    this.#scale.pressed = pressed;
+    this.#press.setAttribute("aria-pressed", String(pressed));
+    this.#moment.grow();
+    this.show(true);
+  }
+
+  /** Shows the moment; with `grown` what the log has got as well. */
+  show(grown: boolean): void {
+    const [moment, log] = [this.#moment, this.#log];
+    if (grown) {
+      this.#gantt.grow();
+      this.#drawAxis();
+    }
+    const width = this.#scrubber.clientWidth - NAMES - EDGE;
+    const x = NAMES + (Math.min(1, moment.cursor / this.#scale.whole) * Math.max(0, width));
+    this.#knob.style.transform = this.#hair.style.transform = `translateX(${x.toFixed(1)}px)`;
+    this.#future.style.left = `${x.toFixed(1)}px`;
+    const playing = String(moment.playing);
+    if (this.#play.dataset["playing"] !== playing) {
+      this.#play.dataset["playing"] = playing;
+      put(this.#play, icon(moment.playing ? "pause" : "play"));
+      this.#play.setAttribute("aria-label", moment.playing ? "Pause" : "Play");
+    }
+    const ended = log.connection === "ended";
+    this.#live.setAttribute("aria-pressed", String(moment.live));
+    set(this.#live, "class", `toggle live${moment.live && !ended ? " on" : ""}`);
+    say(this.#liveText, ended ? "End" : "Live");
+    const passed = log.last ? log.timeOf(moment.at) - this.#scale.start : 0;
+    say(this.#where, log.last ? `${moment.live ? (ended ? "At the end" : "Live") : "Event"} ${moment.live ? "· event " : ""}${count(moment.at)} of ${count(log.last)} · ${span(passed)} · ${clock(log.timeOf(moment.at))}` : "No event yet");
+    set(this.#scrubber, "aria-valuemax", Math.max(1, log.last));
+    set(this.#scrubber, "aria-valuenow", moment.at);
+    set(this.#scrubber, "aria-valuetext", `event ${moment.at} of ${log.last}, ${span(passed)}${moment.live ? ", live" : ""}`);
+  }
+
+  #drag(event: PointerEvent, on: HTMLElement): void {
+    const left = on.getBoundingClientRect().left;
+    const inside = event.clientX - left;
+    // To the left stand the names, to the right a scroll bar.
+    if (event.button !== 0 || inside < NAMES - 6 || inside > on.clientWidth) return;
+    const width = Math.max(1, this.#scrubber.clientWidth - NAMES - EDGE);
+    const to = (x: number) => this.#moment.seek(((x - left - NAMES) / width) * this.#scale.whole);
+    this.#moment.pause();
+    to(event.clientX);
+    // At the newest event one stays there, whatever comes.
+    const move = (event: PointerEvent) => to(event.clientX);
+    const up = () => {
+      on.removeEventListener("pointermove", move);
+      if (this.#moment.cursor >= this.#scale.whole) this.#moment.goLive();
+    };
+    on.setPointerCapture(event.pointerId);
+    on.addEventListener("pointermove", move);
+    on.addEventListener("lostpointercapture", up, { once: true });
+    event.preventDefault();
+    this.#scrubber.focus({ preventScroll: true });
+  }
+
+  #ticks(): void {
+    const wide = this.#scrubber.clientWidth - NAMES - EDGE;
+    put(this.#axis);
+    if (wide < 50 || this.#log.last === 0) return;
+    const scale = this.#scale;
+    const per = wide / scale.whole;
+    const x = (length: number) => (NAMES + length * per).toFixed(1);
+    this.#axis.append(s("rect", { class: "rail", x: NAMES, y: 20, width: wide, height: 4, rx: 2 }));
+    for (const gap of scale.gaps()) {
+      this.#axis.append(s("rect", { class: "gap", x: x(gap.at), y: 18, width: Math.max(2, (gap.to - gap.at) * per).toFixed(1), height: 8 }, s("title", null, `nothing for ${span(gap.millis)}`)));
+    }
+    const step = nice(scale.whole / Math.max(2, Math.floor(wide / 110)));
+    for (let at = 0; at <= scale.whole; at += step) {
+      this.#axis.append(s("path", { class: "tick", d: `M${x(at)} 15v4` }), s("text", { x: x(at), y: 12 }, at === 0 ? "0" : span(scale.time(at) - scale.start)));
+    }
+    let ticks = 0;
+    for (const attempt of this.#log.attempts()) {
+      if (attempt.outcome !== "failed" || attempt.ended === undefined || (ticks += 1) > 300) continue;
+      this.#axis.append(s("path", { class: "fault", d: `M${x(scale.length(attempt.ended))} 17v10` }));
+    }
+  }
+}
+
+/** A step of the axis that people can count in: 1, 2 or 5 of a power of ten; 1, 2, 5, 10, 15, 30 of minutes and hours. */
+function nice(least: number): number {
+  const steps = [15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000, 86_400_000];
+  if (least > 10_000) return steps.find((step) => step >= least) ?? Math.ceil(least / 86_400_000) * 86_400_000;
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, least)));
+  return ([1, 2, 5, 10].find((factor) => factor * power >= least) ?? 10) * power;
+}

@@ -1,0 +1,204 @@
+// The panel of the selected node: everything that the log tells of it up to the moment.
+
+import type { ArtifactView, NodeView, RunState } from "../model.ts";
+import type { BoxLook } from "../canvas/looks.ts";
+import { answerForm } from "./answer.ts";
+import { button, h, put, type Child } from "./dom.ts";
+import { jsonTree } from "./json.ts";
+import { longText } from "./long.ts";
+import { Sections } from "./sections.ts";
+import { icon, word } from "./states.ts";
+import { count, cut, day, field, millis, oneLine, size, span, text, visible } from "./text.ts";
+import { address, go, isPlain } from "./url.ts";
+
+/** What the panel can do. */
+export interface PanelEvents {
+  close(): void;
+  select(node: string): void;
+  rerun(node: string): void;
+  open(artifact: ArtifactView): void;
+}
+
+/** What the panel is made of besides the state. */
+export interface PanelContext {
+  readonly run: string;
+  readonly definition: unknown;
+  /** Whether the newest moment is looked at: only then can a question be answered. */
+  readonly newest: boolean;
+  readonly look: BoxLook;
+  readonly attempts: readonly { attempt: number; started: number; ended?: number | undefined; outcome?: string | undefined }[];
+}
+
+interface Input {
+  readonly port: string;
+  readonly from?: { readonly node: string; readonly shown: string };
+  readonly value: unknown;
+  /** A port's output, all outputs of a node, or a value as it is. */
+  readonly as: "port" | "ports" | "plain";
+}
+
+export class Panel {
+  readonly element = h("aside", { class: "panel", "aria-label": "Node", "data-testid": "node-panel", hidden: true });
+  readonly #events: PanelEvents;
+  #sections: Sections | undefined;
+  #node = "";
+
+  constructor(events: PanelEvents) {
+    this.#events = events;
+  }
+
+  /** Shows a node; nothing without one. */
+  show(id: string, node: NodeView | undefined, state: RunState, context: PanelContext): void {
+    this.element.hidden = !id;
+    if (!id) {
+      this.#node = "";
+      return;
+    }
+    if (id !== this.#node || !this.#sections) {
+      this.#node = id;
+      put(this.element);
+      this.#sections = new Sections(this.element, ["head", "answer", "error", "facts", "attempts", "outputs", "inputs", "params", "artifacts"]);
+      this.element.scrollTop = 0;
+    }
+    const parts = this.#sections;
+    const { definition, look, newest } = context;
+    const action = list(field(definition, "actions")).find((action) => field(action, "ref") === id);
+    const label = text(field(own(field(definition, "nodes"), id), "label")) || id;
+    parts.show("head", [look.look, look.note, node !== undefined], () => [
+      h("header", null,
+        h("div", null, h("h2", null, cut(label, 120)), h("div", { class: "mono muted" }, cut(id, 120))),
+        button("", () => this.#events.close(), { class: "quiet", "aria-label": "Close the panel", title: "Close (Esc)" }, icon("close"))),
+      h("div", { class: "row-between" },
+        h("span", { class: `chip is-${look.look}`, "data-testid": "node-state", "data-state": look.look }, icon(look.look), word(look.look)),
+        button("Rerun from here", () => this.#events.rerun(id), { class: "small", "data-testid": "rerun-from" }, icon("rerun"))),
+    ]);
+    const asks = node?.awaiting;
+    parts.show("answer", [asks?.requestId, newest], () => !node || !asks ? [] : newest ? [answerForm(context.run, node)] : [
+      h("p", { class: "hint" }, `Here it waits for an answer: ${visible(asks.title)}. Go to the newest moment to give one.`),
+    ]);
+    parts.show("error", [node?.error, node?.skipReason, node?.cancelReason, node?.handledBy], () => this.#error(node));
+    parts.show("facts", [node, look.note, action], () => [h("dl", { class: "facts" }, ...this.#facts(node, action, look))]);
+    parts.show("attempts", [context.attempts.length, context.attempts.at(-1)?.ended], () => context.attempts.length < 2 ? [] : [
+      h("h3", null, "Attempts"),
+      h("ol", { class: "attempts" }, ...context.attempts.map((one) => h("li", { value: one.attempt }, h("span", { class: `dot ${one.outcome ?? "running"}` }), ` ${one.outcome ?? "running"}`,
+        one.ended !== undefined && h("span", { class: "muted" }, ` after ${span(one.ended - one.started)}`)))),
+    ]);
+    parts.show("outputs", [node?.outputs, node?.activePorts], () => node?.outputs ? [
+      h("h3", null, "Outputs"), ports(node.outputs, node.activePorts),
+    ] : []);
+    const inputs = this.#inputs(action, state, definition);
+    parts.show("inputs", [action, ...inputs.map((input) => input.value)], () => inputs.length === 0 ? [] : [
+      h("h3", null, "Inputs"),
+      ...inputs.map(({ port, from, value, as }) => h("div", { class: "port" },
+        h("div", { class: "port-name" }, h("b", null, cut(port, 80)), from && button(`from ${cut(from.shown, 80)}`, () => this.#events.select(from.node), { class: "link" })),
+        value === undefined ? h("span", { class: "muted" }, "nothing yet") : as === "port" ? portValue(value) : as === "ports" ? ports(value as object) : jsonTree(value))),
+    ]);
+    const params = field(action, "params");
+    parts.show("params", [params], () => typeof params === "object" && params && Object.keys(params).length > 0 ? [h("h3", null, "Parameters"), jsonTree(params)] : []);
+    const artifacts = state.artifacts.filter((artifact) => artifact.nodeId === id);
+    parts.show("artifacts", [artifacts.length], () => artifacts.length === 0 ? [] : [
+      h("h3", null, `Artifacts (${artifacts.length})`),
+      h("ul", { class: "plain" }, ...artifacts.slice(0, 200).map((one) => h("li", null, button(cut(one.name, 80), () => this.#events.open(one), { class: "link" }), h("span", { class: "muted" }, ` ${size(one.size)}`)))),
+    ]);
+  }
+
+  #error(node: NodeView | undefined): Child[] {
+    const parts: Child[] = [];
+    const error = node?.error;
+    if (error) {
+      const byField = Object.entries((field(error, "fieldErrors") as Record<string, string[]> | undefined) ?? {});
+      const details = field(error, "details");
+      parts.push(h("div", { class: "error-box", "data-testid": "node-error" },
+        h("h3", null, icon("failed"), cut(error.kind, 80), h("span", { class: "muted" }, error.retryable ? " another attempt may succeed" : " another attempt would not help")),
+        h("div", { class: "prewrap" }, longText(error.message, 2000, true)),
+        byField.length > 0 && h("table", null, ...byField.map(([name, said]) => h("tr", null, h("th", { scope: "row" }, cut(name, 100)), h("td", null, visible(said.join("; ")))))),
+        details !== undefined && details !== null && jsonTree(details, 1)));
+    }
+    if (node?.handledBy) parts.push(h("p", null, "Handled by ", this.#link(node.handledBy)));
+    if (node?.skipReason) parts.push(h("p", { class: "note-box" }, icon("skipped"), `Skipped: ${oneLine(node.skipReason.replaceAll("-", " "))}`, node.skipCause && ", because of ", node.skipCause && this.#link(node.skipCause)));
+    if (node?.cancelReason) parts.push(h("p", { class: "note-box" }, icon("cancelled"), `Cancelled: ${visible(node.cancelReason)}`));
+    return parts;
+  }
+
+  #link(node: string): HTMLElement {
+    return button(cut(node, 60), () => this.#events.select(node), { class: "link" });
+  }
+
+  #facts(node: NodeView | undefined, action: unknown, look: BoxLook): Child[] {
+    const rows: Child[] = [];
+    const add = (name: string, ...value: Child[]) => rows.push(h("dt", null, name), h("dd", null, ...value));
+    const component = node?.componentId ?? text(field(action, "componentId"));
+    if (component) add("Component", h("span", { class: "mono" }, cut(`${component} ${node?.componentVersion ?? text(field(action, "componentVersion"))}`, 120)));
+    if (node?.attempt) add("Attempt", count(node.attempt));
+    if (look.done !== undefined) add("Progress", `${count(look.done)}${look.total === undefined ? "" : ` of ${count(look.total)}`} ${oneLine(look.unit ?? "")}`);
+    if (node?.progress?.message) add("Says", longText(node.progress.message, 300));
+    if (node?.startedAt) add("Started", day(node.startedAt));
+    if (node?.endedAt) add("Ended", day(node.endedAt));
+    if (node?.durationMs !== undefined) add("Took", span(node.durationMs));
+    if (node?.retryAt) add("Next attempt", `${day(node.retryAt)}${node.endedAt ? "" : ` (${span(millis(node.retryAt) - millis(node.startedAt))} after this one began)`}`);
+    if (node?.triggeredBy) add("Started by", this.#link(node.triggeredBy));
+    if (node?.reusedFrom) add("Taken over from", runLink(node.reusedFrom));
+    for (const child of node?.childRuns ?? []) add("Called", runLink(child));
+    const lines = node?.logCounts;
+    if (lines) add("Log", (["error", "warn", "info", "debug"] as const).filter((level) => lines[level] > 0).map((level) => `${count(lines[level])} ${level}`).join(", ") || "nothing");
+    const each = field(action, "forEach");
+    if (each !== undefined) add("For each", cut(text(each), 120));
+    return rows;
+  }
+
+  /** What the node gets: what its connections bring at this moment, and what was set by hand. */
+  #inputs(action: unknown, state: RunState, definition: unknown): Input[] {
+    const inputs: Input[] = [];
+    const entry = text(field(field(definition, "entrypoint"), "ref"));
+    if (entry && entry === field(action, "ref")) {
+      for (const [port, value] of Object.entries(state["inputs"] ?? {})) inputs.push({ port, value, as: "plain" });
+    }
+    for (const [port, mapping] of Object.entries((field(action, "inputMappings") as object | undefined) ?? {})) {
+      const node = text(field(mapping, "sourceRef"));
+      const handle = text(field(mapping, "sourceHandle"));
+      const outputs = state.nodes.find((other) => other.nodeId === node)?.outputs;
+      inputs.push({ port, from: { node, shown: handle ? `${node}.${handle}` : node }, value: handle ? own(outputs, handle) : outputs, as: handle ? "port" : "ports" });
+    }
+    for (const [port, value] of Object.entries((field(action, "inputOverrides") as object | undefined) ?? {})) inputs.push({ port: `${port} (set by hand)`, value, as: "plain" });
+    return inputs;
+  }
+}
+
+/** A link to another run. */
+export function runLink(run: string, node?: string): HTMLElement {
+  const to = { run, node };
+  return h("a", {
+    href: address(to), class: "mono", onclick: (event: MouseEvent) => {
+      if (!isPlain(event)) return;
+      event.preventDefault();
+      go(to);
+    },
+  }, cut(run, 60));
+}
+
+/** The outputs of a node, port by port. */
+export function ports(outputs: object, active?: readonly string[]): HTMLElement {
+  return h("div", null, ...Object.entries(outputs).map(([port, value]) => h("div", { class: "port" },
+    h("div", { class: "port-name" }, h("b", null, cut(port, 80)), active?.includes(port) && h("span", { class: "tag" }, "active")), portValue(value))));
+}
+
+function portValue(value: unknown): Node {
+  const kind = field(value, "kind");
+  if (kind === "secret") return h("span", { class: "tag" }, "secret ", text(field(value, "name")) && h("b", null, cut(text(field(value, "name")), 80)));
+  if (kind === "reference") {
+    return h("span", null, h("span", { class: "tag" }, `kept in artifact storage, ${size(Number(field(value, "size")))}`), h("span", { class: "mono muted" }, ` sha256 ${cut(text(field(value, "sha256")), 12)}`));
+  }
+  if (kind === "unreadable") return h("span", { class: "warning" }, visible(text(field(value, "message"))));
+  if (kind !== "value") return jsonTree(value);
+  const masked = list(field(value, "masked"));
+  return h("div", null, jsonTree(field(value, "value")), masked.length > 0 && h("small", { class: "muted" }, `${masked.length} secret${masked.length > 1 ? "s" : ""} masked`));
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** A field of its own: names come from others, and may be those of an object's inherited ones. */
+function own(object: unknown, name: string): unknown {
+  return typeof object === "object" && object !== null && Object.hasOwn(object, name) ? field(object, name) : undefined;
+}

@@ -1,0 +1,255 @@
+// The page of one run: one moment, shown by header, canvas, timeline, console and panel alike.
+
+import type { RunDetails } from "../api.ts";
+import { Canvas } from "../canvas/canvas.ts";
+import { graphOf, type Box } from "../canvas/graph.ts";
+import { RunLooks } from "../canvas/looks.ts";
+import { Console } from "../console/console.ts";
+import type { Attempt, RunLog, RunState } from "../model.ts";
+import { Moment } from "../timeline/moment.ts";
+import { Scale } from "../timeline/scale.ts";
+import { Timeline } from "../timeline/timeline.ts";
+import { compare, rerun, resume, stop } from "./actions.ts";
+import { api, told } from "./api.ts";
+import { Artifacts } from "./artifacts.ts";
+import { notice } from "./dialog.ts";
+import { button, frame, h, put, say } from "./dom.ts";
+import { Header } from "./header.ts";
+import { Panel } from "./panel.ts";
+import { splitter } from "./splitter.ts";
+import { isFinal, statusWord } from "./states.ts";
+import { field, oneLine, text, visible } from "./text.ts";
+import { note, place } from "./url.ts";
+
+/** A page of the viewer. */
+export interface Page {
+  readonly element: HTMLElement;
+  /** Takes the address again, after back or forward to the same page. */
+  restore(): void;
+  key(event: KeyboardEvent): boolean;
+  close(): void;
+}
+
+export class RunPage implements Page {
+  readonly element: HTMLElement;
+  readonly #run: string;
+  readonly #log: RunLog;
+  readonly #moment: Moment;
+  readonly #header: Header;
+  readonly #canvas: Canvas;
+  readonly #timeline: Timeline;
+  readonly #console: Console;
+  readonly #artifacts: Artifacts;
+  readonly #panel: Panel;
+  readonly #stopLog: () => void;
+  readonly #clock: ReturnType<typeof setInterval>;
+  readonly #draw = frame(() => this.#show());
+  readonly #tabs: Record<"log" | "artifacts", { tab: HTMLButtonElement; text: HTMLElement; body: HTMLElement }>;
+  readonly #labels = new Map<string, string>();
+  #details: RunDetails | undefined;
+  #asking = false;
+  #asked = 0;
+  #node = "";
+  #grown = false;
+  #known = 0;
+  #attempts = new Map<string, Attempt[]>();
+  #attemptsAt = -1;
+  #goTo: number | undefined;
+  #closed = false;
+  #ended = false;
+
+  constructor(run: string) {
+    this.#run = run;
+    this.#log = api.log(run);
+    const scale = new Scale(this.#log, false);
+    this.#moment = new Moment(this.#log, scale, this.#draw);
+    const name = (node: string) => this.#labels.get(node) ?? node;
+    const select = (node: string) => this.#select(node, true);
+    this.#header = new Header(this.#log, {
+      select,
+      stop: () => void stop(run, this.#log.stateAt(this.#log.last)),
+      rerun: () => void rerun(run),
+      resume: () => void resume(run).then(() => this.#load()),
+      compare: () => void compare(run, text(this.#details?.run.workflowId) || undefined),
+    });
+    this.#canvas = new Canvas("Workflow", { select: (box: Box | undefined) => this.#select(box?.node ?? "", false) });
+    this.#timeline = new Timeline(this.#log, scale, this.#moment, name, select);
+    this.#console = new Console(this.#log, name, { open: () => undefined, go: (sequence) => this.#moment.go(sequence), select });
+    this.#artifacts = new Artifacts(run, name, select);
+    this.#panel = new Panel({
+      close: () => this.#select("", false), select,
+      rerun: (node) => void rerun(run, { id: node, label: name(node) }),
+      open: (artifact) => {
+        this.#tab("artifacts");
+        void this.#artifacts.open(artifact);
+      },
+    });
+    const tab = (id: "log" | "artifacts", label: string, body: HTMLElement) => {
+      const said = h("span", null, label);
+      const tab = h("button", { type: "button", role: "tab", id: `tab-${id}`, "aria-controls": `pane-${id}`, "data-testid": `tab-${id}`, onclick: () => this.#tab(id) }, said);
+      return { tab, text: said, body: h("div", { class: "pane", role: "tabpanel", id: `pane-${id}`, "aria-labelledby": `tab-${id}` }, body) };
+    };
+    this.#tabs = { log: tab("log", "Console", this.#console.element), artifacts: tab("artifacts", "Artifacts", this.#artifacts.element) };
+    const { log, artifacts } = this.#tabs;
+    const lower = h("section", { class: "lower", "aria-label": "Console and artifacts" },
+      h("div", { class: "tabs", role: "tablist" }, log.tab, artifacts.tab), log.body, artifacts.body);
+    this.element = h("main", { class: "run-page" }, this.#header.element,
+      h("div", { class: "stage" }, this.#canvas.element, this.#panel.element), this.#timeline.element, splitter(lower), lower);
+    this.#tab("log");
+    this.#goTo = place().at;
+    this.#node = place().node ?? "";
+    this.#stopLog = this.#log.onChange(() => this.#grow());
+    this.#clock = setInterval(() => {
+      if (this.#moment.live && !this.#ended) this.#header.tick(this.#log.stateAt(this.#log.last), true);
+    }, 1000);
+    void this.#load();
+    this.#draw();
+  }
+
+  restore(): void {
+    const { at, node } = place();
+    if (at === undefined) this.#moment.goLive();
+    else this.#moment.go(at);
+    this.#console.restore();
+    this.#select(node ?? "", true);
+  }
+
+  key(event: KeyboardEvent): boolean {
+    const moment = this.#moment;
+    const { key, shiftKey: shift } = event;
+    if (event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (key === " ") moment.toggle();
+    else if (key === "ArrowRight" && !shift) moment.step(1);
+    else if (key === "ArrowLeft" && !shift) moment.step(-1);
+    else if (key === "n" || key === "ArrowRight") this.#timeline.change(1);
+    else if (key === "p" || key === "ArrowLeft") this.#timeline.change(-1);
+    else if (key === "f") moment.goLive();
+    else if (key === "g") this.#timeline.press(this.#timeline.pressed === false);
+    else if (key === "l") this.#console.search();
+    else if (key === "Escape" && this.#node) this.#select("", false);
+    else return this.#canvas.key(event);
+    return true;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#moment.pause();
+    this.#stopLog();
+    clearInterval(this.#clock);
+    this.#console.close();
+    this.#artifacts.close();
+    this.#log.close();
+  }
+
+  #tab(wanted: "log" | "artifacts"): void {
+    for (const [id, { tab, body }] of Object.entries(this.#tabs)) {
+      tab.setAttribute("aria-selected", String(id === wanted));
+      tab.tabIndex = id === wanted ? 0 : -1;
+      body.hidden = id !== wanted;
+    }
+  }
+
+  async #load(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    this.#asked = performance.now();
+    try {
+      const details = await api.runDetails(this.#run);
+      if (this.#closed) return;
+      this.#details = details;
+      for (const [id, of] of Object.entries(details.definition?.nodes ?? {})) this.#labels.set(id, text(field(of, "label")) || id);
+      this.#known = -1;
+      this.#draw();
+    } catch (error) {
+      if (this.#closed) return;
+      if (this.#log.last > 0) notice(told(error), "error");
+      else put(this.element, h("div", { class: "hint whole-page" }, h("h2", null, "This run cannot be shown"), h("p", null, visible(told(error)))));
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  #grow(): void {
+    this.#grown = true;
+    if (this.#goTo !== undefined && this.#log.last >= this.#goTo) {
+      this.#moment.go(this.#goTo);
+      this.#goTo = undefined;
+    } else if (this.#goTo !== undefined && this.#log.connection === "ended") {
+      // The address names a moment that this run never had.
+      this.#goTo = undefined;
+    }
+    this.#moment.grow();
+    // The plan is in the first event; the picture of it comes from the server.
+    if (this.#log.last > 0 && !this.#details?.layout && performance.now() - this.#asked > 1000) void this.#load();
+    this.#draw();
+  }
+
+  #select(node: string, reveal: boolean): void {
+    const other = node !== this.#node;
+    this.#node = node;
+    if (other) note({ node: node || undefined });
+    this.#canvas.select(node, reveal);
+    this.#timeline.select(node);
+    this.#console.select(node);
+    this.#draw();
+  }
+
+  #show(): void {
+    if (this.#closed) return;
+    const [log, moment] = [this.#log, this.#moment];
+    const state = log.stateAt(moment.at);
+    const newest = log.stateAt(log.last);
+    const ended = isFinal(newest.status);
+    if (ended !== this.#ended) {
+      this.#ended = ended;
+      // Whether somebody works on it is known to the server alone.
+      if (this.#details && this.#details.run.status !== newest.status) void this.#load();
+    }
+    this.#picture(newest);
+    const definition = this.#details?.definition;
+    const looks = new RunLooks(state, definition);
+    this.#header.show(this.#details, state, newest, moment.live);
+    this.#canvas.update(looks);
+    this.#timeline.show(this.#grown);
+    this.#console.show(moment.at);
+    this.#artifacts.show(state.artifacts);
+    say(this.#tabs.artifacts.text, `Artifacts (${state.artifacts.length})`);
+    this.#grown = false;
+    const node = looks.node(this.#node);
+    const box = { key: this.#node, node: this.#node } as Box;
+    this.#panel.show(this.#node, node, state, {
+      run: this.#run, definition, newest: moment.at === log.last, look: looks.box(box), attempts: this.#attemptsOf(this.#node, moment.at),
+    });
+    if (this.#goTo === undefined) note({ at: moment.live ? undefined : moment.at });
+    document.title = `${oneLine(text(definition?.title) || this.#run)} · ${statusWord(newest.status)} · ShipSec Studio`;
+  }
+
+  /** Draws the plan, and what turned up without being planned. */
+  #picture(newest: RunState): void {
+    if (newest.nodes.length === this.#known) return;
+    this.#known = newest.nodes.length;
+    const { definition = null, layout = null } = this.#details ?? {};
+    const graph = graphOf(definition, layout, this.#details ? newest.nodes.map((node) => node.nodeId) : []);
+    this.#canvas.setGraph(graph, this.#details ? "The plan is not known yet: the log has not begun." : "Loading…");
+    if (this.#node) this.#select(this.#node, graph.boxes.length > 60);
+  }
+
+  #attemptsOf(node: string, at: number): Attempt[] {
+    if (this.#attemptsAt !== this.#log.last) {
+      this.#attemptsAt = this.#log.last;
+      this.#attempts = new Map();
+      for (const attempt of this.#log.attempts()) {
+        const all = this.#attempts.get(attempt.nodeId);
+        if (all) all.push(attempt);
+        else this.#attempts.set(attempt.nodeId, [attempt]);
+      }
+    }
+    const begun = (this.#attempts.get(node) ?? []).filter((attempt) => attempt.startedAt <= at);
+    return begun.map((attempt) => (attempt.endedAt ?? 0) <= at ? attempt : { ...attempt, ended: undefined, endedAt: undefined, outcome: undefined }) as Attempt[];
+  }
+}
+
+/** A page that says why there is nothing. */
+export function sorry(title: string, why: string): HTMLElement {
+  return h("main", { class: "hint whole-page" }, h("h2", null, title), h("p", null, visible(why)), button("Reload", () => location.reload()));
+}
