@@ -8,6 +8,7 @@ mod report;
 mod rules;
 mod shell;
 mod stress;
+mod studio;
 mod tests_run;
 mod workspace;
 

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 
 use crate::report::{Options, Outcome, Step};
-use crate::{examples, shell};
+use crate::{examples, shell, studio};
 
 /// The steps, from what fails fastest and says most.
 pub(crate) const STEPS: &[Step] = &[
@@ -26,6 +26,16 @@ pub(crate) const STEPS: &[Step] = &[
         name: "workflows",
         about: "the example workflows, and the source audit on this workspace",
         run: examples::workflows,
+    },
+    Step {
+        name: "viewer",
+        about: "the viewer's types and tests, and whether what is committed is what it is made of",
+        run: studio::viewer,
+    },
+    Step {
+        name: "fuzz",
+        about: "the HTTP API, asked whatever its description allows",
+        run: studio::fuzz,
     },
 ];
 

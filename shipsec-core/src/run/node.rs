@@ -195,6 +195,7 @@ pub struct NodeView {
     pub progress: Option<Arc<ProgressView>>,
     /// Log lines by level, of all attempts.
     #[serde(skip_serializing_if = "LogCounts::is_empty")]
+    #[schemars(default)]
     pub log_counts: LogCounts,
     /// How many artifacts it has stored, in all attempts; which ones,
     /// [`RunView::artifacts`](super::RunView::artifacts) tells.

@@ -16,7 +16,7 @@ pub use memory::MemoryStore;
 pub(crate) use recorder::Recorder;
 pub use replay::Replay;
 pub use store::{
-    AppendError, Appended, Capabilities, RunFilter, RunPlace, RunSummary, StoreError, StoreErrorKind,
-    TraceStore, WriteNow,
+    AppendError, Appended, Capabilities, RunFilter, RunPlace, RunSummary, StoreError,
+    StoreErrorKind, TraceStore, WriteNow,
 };
 pub use tail::{EventStream, TraceStoreExt};
