@@ -478,6 +478,10 @@ impl TraceStore for Archive {
         Err(self.refused().into())
     }
 
+    async fn remove_as(&self, _: &Lease) -> Result<bool, StoreError> {
+        Err(self.refused())
+    }
+
     async fn read(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         let Some(at) = self.place(run) else {
             return Ok(Vec::new());

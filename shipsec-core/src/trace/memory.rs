@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -27,7 +27,15 @@ use crate::{
 /// Values stay typed: an output becomes JSON when somebody reads it, not before.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    runs: RwLock<FastMap<RunId, Arc<Run>>>,
+    runs: RwLock<Runs>,
+}
+
+/// Whoever locks this and the log of a run locks this first.
+#[derive(Debug, Default)]
+struct Runs {
+    by_id: FastMap<RunId, Arc<Run>>,
+    /// Higher than the epochs of all runs that were removed: those of new runs begin beyond it.
+    removed: u64,
 }
 
 #[derive(Debug)]
@@ -343,12 +351,12 @@ impl MemoryStore {
         Self::default()
     }
 
+    fn runs(&self) -> RwLockReadGuard<'_, Runs> {
+        self.runs.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn run(&self, id: &RunId) -> Option<Arc<Run>> {
-        self.runs
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .cloned()
+        self.runs().by_id.get(id).cloned()
     }
 
     fn run_or_new(&self, id: &RunId) -> Arc<Run> {
@@ -356,15 +364,59 @@ impl MemoryStore {
             return run;
         }
         let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+        let lease = LeaseState::beyond(runs.removed);
         let new = || {
             Arc::new(Run {
                 id: id.clone(),
-                log: Mutex::default(),
+                log: Mutex::new(Log {
+                    lease,
+                    ..Log::default()
+                }),
                 grown: Notify::new(),
                 waiting: AtomicUsize::new(0),
             })
         };
-        runs.entry(id.clone()).or_insert_with(new).clone()
+        runs.by_id.entry(id.clone()).or_insert_with(new).clone()
+    }
+
+    /// Whether a run has not been removed since it was found.
+    fn is_here(&self, run: &Arc<Run>) -> bool {
+        let runs = self.runs();
+        let kept = runs.by_id.get(&run.id);
+        kept.is_some_and(|kept| Arc::ptr_eq(kept, run))
+    }
+
+    /// Does something with a run, which nobody removes meanwhile.
+    fn with<T>(&self, id: &RunId, act: impl FnOnce(&Run) -> T) -> T {
+        loop {
+            if let Some(run) = self.runs().by_id.get(id) {
+                return act(run);
+            }
+            self.run_or_new(id);
+        }
+    }
+
+    /// Removes a run, unless its log says otherwise. Whether it had events.
+    fn remove_unless<E>(
+        &self,
+        run: &RunId,
+        refused: impl FnOnce(&Log) -> Option<E>,
+    ) -> Result<bool, E> {
+        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(kept) = runs.by_id.get(run).cloned() else {
+            return refused(&Log::default()).map_or(Ok(false), Err);
+        };
+        let mut log = kept.log();
+        if let Some(error) = refused(&log) {
+            return Err(error);
+        }
+        let epoch = log.lease.next_epoch();
+        runs.removed = runs.removed.max(epoch);
+        runs.by_id.remove(run);
+        // Writers that hold on to it write no more, and who waits looks for the run anew.
+        log.lease = LeaseState::beyond(epoch);
+        kept.grown.notify_waiters();
+        Ok(log.last > 0)
     }
 }
 
@@ -490,8 +542,7 @@ impl TraceStore for MemoryStore {
 
     async fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, AppendError> {
         let mut records = records;
-        self.run_or_new(run)
-            .append(None, &mut records)
+        self.with(run, |run| run.append(None, &mut records))
             .map_err(|error| AppendError { error, records })
     }
 
@@ -501,8 +552,7 @@ impl TraceStore for MemoryStore {
         records: Vec<Record>,
     ) -> Result<Appended, AppendError> {
         let mut records = records;
-        self.run_or_new(&lease.run_id)
-            .append(Some(lease), &mut records)
+        self.with(&lease.run_id, |run| run.append(Some(lease), &mut records))
             .map_err(|error| AppendError { error, records })
     }
 
@@ -514,10 +564,11 @@ impl TraceStore for MemoryStore {
     }
 
     async fn acquire(&self, run: &RunId, holder: &str, ttl: Duration) -> Result<Lease, LeaseError> {
-        let kept = self.run_or_new(run);
-        let mut log = kept.log();
-        let last = log.last;
-        log.lease.acquire(run, holder, ttl, last)
+        self.with(run, |kept| {
+            let mut log = kept.log();
+            let last = log.last;
+            log.lease.acquire(run, holder, ttl, last)
+        })
     }
 
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError> {
@@ -530,16 +581,11 @@ impl TraceStore for MemoryStore {
     }
 
     async fn remove(&self, run: &RunId) -> Result<bool, LeaseError> {
-        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(kept) = runs.get(run).cloned() else {
-            return Ok(false);
-        };
-        let log = kept.log();
-        if let Some(held) = log.lease.held(run) {
-            return Err(held);
-        }
-        runs.remove(run);
-        Ok(log.last > 0)
+        self.remove_unless(run, |log| log.lease.held(run))
+    }
+
+    async fn remove_as(&self, lease: &Lease) -> Result<bool, StoreError> {
+        self.remove_unless(&lease.run_id, |log| log.lease.check(lease).err())
     }
 
     async fn read(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
@@ -550,12 +596,15 @@ impl TraceStore for MemoryStore {
     }
 
     async fn wait_beyond(&self, run: &RunId, after: u64) -> Result<u64, StoreError> {
-        let run = self.run_or_new(run);
-        let _waiting = Waiting::counted(&run.waiting);
         loop {
+            let run = self.run_or_new(run);
+            let _waiting = Waiting::counted(&run.waiting);
             // Listening begins before looking, so that nothing is missed in between.
             let mut grown = std::pin::pin!(run.grown.notified());
             grown.as_mut().enable();
+            if !self.is_here(&run) {
+                continue;
+            }
             let last = run.log().last;
             if last > after {
                 return Ok(last);
@@ -565,13 +614,7 @@ impl TraceStore for MemoryStore {
     }
 
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, StoreError> {
-        let runs: Vec<_> = self
-            .runs
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .cloned()
-            .collect();
+        let runs: Vec<_> = self.runs().by_id.values().cloned().collect();
         let mut found: Vec<_> = runs
             .iter()
             .filter_map(|run| run.summary())
