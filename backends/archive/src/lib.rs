@@ -17,11 +17,13 @@
 //! are checked, and an entry that the manifest does not name is an error.
 
 mod error;
+mod import;
 mod manifest;
 mod read;
 mod write;
 
 pub use error::ArchiveError;
+pub use import::Imported;
 pub use manifest::{ArchivedArtifact, ArchivedChunk, ArchivedRun, Manifest};
-pub use read::{Archive, Imported};
+pub use read::Archive;
 pub use write::{Contents, Exported, export};

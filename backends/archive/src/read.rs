@@ -12,11 +12,11 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::Stream;
 use sha2::{Digest, Sha256};
 use shipsec_core::{
     RunId,
     event::{Event, Record},
-    storage::ArtifactStore,
     trace::{
         AppendError, Appended, Capabilities, Lease, LeaseError, RunFilter, RunSummary, StoreError,
         StoreErrorKind, TraceStore,
@@ -35,8 +35,6 @@ const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 const LARGEST_CHUNK: u64 = 512 * 1024 * 1024;
 /// The largest artifact that is read whole, in bytes.
 const LARGEST_VALUE: u64 = 256 * 1024 * 1024;
-/// Records that are appended at once.
-const BATCH: usize = 1_000;
 
 /// An archive that is open for reading. Clones share it.
 #[derive(Clone)]
@@ -59,20 +57,6 @@ impl fmt::Debug for Archive {
             .field("path", &self.0.path)
             .finish_non_exhaustive()
     }
-}
-
-/// What an import did.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Imported {
-    /// Runs that are in the store now and were not before.
-    pub runs: Vec<RunId>,
-    /// Runs that were there already, and are the same.
-    pub known: Vec<RunId>,
-    /// Events that were stored.
-    pub events: u64,
-    /// Objects of artifact storage that are there now.
-    pub artifacts: u64,
 }
 
 impl Archive {
@@ -141,7 +125,7 @@ impl Archive {
         &self.0.manifest.runs[0].run_id
     }
 
-    fn damaged(&self, entry: &str, problem: impl Into<String>) -> ArchiveError {
+    pub(crate) fn damaged(&self, entry: &str, problem: impl Into<String>) -> ArchiveError {
         ArchiveError::Damaged {
             path: self.0.path.clone(),
             entry: entry.to_owned(),
@@ -150,7 +134,7 @@ impl Archive {
     }
 
     /// The events of one chunk, checked.
-    fn chunk(&self, run: usize, place: usize) -> Result<Arc<Vec<Event>>, ArchiveError> {
+    pub(crate) fn chunk(&self, run: usize, place: usize) -> Result<Arc<Vec<Event>>, ArchiveError> {
         let mut last = self.0.chunk.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, of, events)) = &*last
             && (*at, *of) == (run, place)
@@ -213,97 +197,20 @@ impl Archive {
         self.bytes(&name, of.size, &of.sha256).map(Some)
     }
 
-    /// Puts the runs into a store, under their ids, and the artifacts into artifact storage. Importing
-    /// the same again changes nothing. A run that had not ended when it was exported is in the store
-    /// as one that was interrupted: it can be resumed there.
-    ///
-    /// # Errors
-    ///
-    /// [`ArchiveError`]: the whole file is checked before anything is stored, and runs that were
-    /// stored are removed again when a later one cannot be. Artifacts stay until they are pruned.
-    pub async fn import(
-        &self,
-        store: &Arc<dyn TraceStore>,
-        artifacts: &ArtifactStore,
-    ) -> Result<Imported, ArchiveError> {
-        let mut imported = Imported::default();
-        for (at, run) in self.0.manifest.runs.iter().enumerate() {
-            for place in 0..run.chunks.len() {
-                self.chunk(at, place)?;
-            }
-        }
-        for artifact in &self.0.manifest.artifacts {
-            self.keep(artifact, artifacts).await?;
-            imported.artifacts += 1;
-        }
-        for at in 0..self.0.manifest.runs.len() {
-            if let Err(error) = self.import_run(at, store, &mut imported).await {
-                for run in &imported.runs {
-                    // What cannot be taken back is told by the first error.
-                    let _ = store.remove(run).await;
-                }
-                return Err(error);
-            }
-        }
-        Ok(imported)
-    }
-
-    async fn import_run(
-        &self,
-        at: usize,
-        store: &Arc<dyn TraceStore>,
-        imported: &mut Imported,
-    ) -> Result<(), ArchiveError> {
-        let run = &self.0.manifest.runs[at];
-        let id = &run.run_id;
-        if !store.read(id, 0, 1).await?.is_empty() {
-            for place in 0..run.chunks.len() {
-                let events = self.chunk(at, place)?;
-                let after = run.chunks[place].first - 1;
-                let kept = store.read(id, after, events.len()).await?;
-                if kept != *events {
-                    return Err(ArchiveError::Differs(id.clone()));
-                }
-            }
-            if !store.read(id, run.events, 1).await?.is_empty() {
-                return Err(ArchiveError::Differs(id.clone()));
-            }
-            imported.known.push(id.clone());
-            return Ok(());
-        }
-        imported.runs.push(id.clone());
-        let mut last = 0;
-        for place in 0..run.chunks.len() {
-            for batch in self.chunk(at, place)?.chunks(BATCH) {
-                let records = batch.iter().map(|event| event.record.clone()).collect();
-                let appended = store
-                    .append(id, records)
-                    .await
-                    .map_err(|failed| failed.error)?;
-                last += batch.len() as u64;
-                if appended.last_sequence != last {
-                    let problem = format!("two events of run {id} have the same producer key");
-                    return Err(self.damaged(&run.chunks[place].entry, problem));
-                }
-            }
-        }
-        imported.events += last;
-        Ok(())
-    }
-
-    /// Puts one artifact into storage, piece by piece.
-    async fn keep(
+    /// The bytes of an object of artifact storage, piece by piece, as they are: at most one more than
+    /// the manifest says.
+    pub(crate) fn pieces(
         &self,
         artifact: &ArchivedArtifact,
-        artifacts: &ArtifactStore,
-    ) -> Result<(), ArchiveError> {
+    ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + use<> {
         const PIECE: usize = 1024 * 1024;
         let name = format!("artifacts/{}", artifact.location);
         let (send, receive) = tokio::sync::mpsc::channel::<std::io::Result<Vec<u8>>>(2);
-        let (archive, entry, size) = (self.clone(), name.clone(), artifact.size);
-        let reading = tokio::task::spawn_blocking(move || {
+        let (archive, size) = (self.clone(), artifact.size);
+        // It ends with its channel.
+        tokio::task::spawn_blocking(move || {
             let mut zip = archive.0.zip.lock().unwrap_or_else(PoisonError::into_inner);
-            let found = match zip.by_name(&entry) {
+            let found = match zip.by_name(&name) {
                 Ok(found) => found,
                 Err(error) => {
                     let _ = send.blocking_send(Err(error.into()));
@@ -326,18 +233,10 @@ impl Archive {
                 }
             }
         });
-        let pieces = futures::stream::unfold(receive, |mut receive| async move {
+        futures::stream::unfold(receive, |mut receive| async move {
             let piece = receive.recv().await?;
             Some((piece.map(Bytes::from), receive))
-        });
-        let stored = artifacts.put_stream(pieces).await;
-        // It has ended with its channel.
-        let _ = reading.await;
-        let stored = stored.map_err(|error| self.damaged(&name, error.to_string()))?;
-        match stored.location == artifact.location && stored.sha256 == artifact.sha256 {
-            true => Ok(()),
-            false => Err(self.damaged(&name, "its SHA-256 is not the one of the manifest")),
-        }
+        })
     }
 
     fn refused(&self) -> StoreError {

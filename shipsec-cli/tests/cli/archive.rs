@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Stdio,
     time::{Duration, SystemTime},
 };
 
@@ -97,6 +98,36 @@ fn a_run_goes_elsewhere_in_a_file() {
         broken.err
     );
     there.shipsec(&["import", "nowhere.shipsec"]).ends(2);
+}
+
+#[test]
+fn imports_at_once_leave_the_run_whole() {
+    let desk = Desk::new();
+    let id = run(&desk, 2_000);
+    desk.shipsec(&["export", &id, "-o", "a.shipsec"]).ends(0);
+    let import = || {
+        let mut import = desk.command(&["import", "a.shipsec", "--store", "there.db"]);
+        import.stdout(Stdio::piped()).stderr(Stdio::piped());
+        import.spawn().unwrap()
+    };
+    let mut imported = 0;
+    for import in [import(), import(), import()] {
+        let done = import.wait_with_output().unwrap();
+        let (out, err) = (
+            String::from_utf8(done.stdout).unwrap(),
+            String::from_utf8(done.stderr).unwrap(),
+        );
+        match done.status.code() {
+            Some(0) => imported += usize::from(out.starts_with("imported")),
+            _ => assert!(err.contains(&format!("run {id} is run by import")), "{err}"),
+        }
+    }
+    assert_eq!(imported, 1);
+    let there = desk.shipsec(&["events", &id, "--store", "there.db"]);
+    assert_eq!(
+        there.ends(0).out,
+        desk.shipsec(&["events", &id]).ends(0).out
+    );
 }
 
 /// The files in a folder and below.
