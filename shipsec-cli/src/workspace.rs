@@ -205,7 +205,8 @@ impl Artifacts {
         }
     }
 
-    fn nothing() -> Self {
+    /// Storage with nothing in it.
+    pub(crate) fn nothing() -> Self {
         Self {
             store: ArtifactStore::memory(),
             folder: None,

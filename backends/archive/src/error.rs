@@ -51,6 +51,16 @@ pub enum ArchiveError {
         /// What is wrong.
         problem: String,
     },
+    /// An artifact that is to come along cannot be read, or is not what the log says.
+    #[error(
+        "artifact {location}: {problem}; export the run without artifacts, or mend the storage"
+    )]
+    Artifact {
+        /// Path inside artifact storage.
+        location: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The store has no such run.
     #[error("run {0} is not known to the trace store")]
     UnknownRun(RunId),

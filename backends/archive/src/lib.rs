@@ -26,4 +26,4 @@ pub use error::ArchiveError;
 pub use import::Imported;
 pub use manifest::{ArchivedArtifact, ArchivedChunk, ArchivedRun, Manifest};
 pub use read::Archive;
-pub use write::{Contents, Exported, export};
+pub use write::{Contents, Exported, Source, export};

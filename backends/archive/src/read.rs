@@ -183,8 +183,7 @@ impl Archive {
     ///
     /// [`ArchiveError::Damaged`], also where it is larger than 256 MiB.
     pub fn artifact(&self, location: &str) -> Result<Option<Vec<u8>>, ArchiveError> {
-        let mut all = self.0.manifest.artifacts.iter();
-        let Some(of) = all.find(|artifact| artifact.location == location) else {
+        let Some(of) = self.entry_of(location) else {
             return Ok(None);
         };
         let name = format!("artifacts/{location}");
@@ -195,6 +194,12 @@ impl Archive {
             ));
         }
         self.bytes(&name, of.size, &of.sha256).map(Some)
+    }
+
+    /// What the manifest says of an object of artifact storage; `None` where it did not come along.
+    pub(crate) fn entry_of(&self, location: &str) -> Option<&ArchivedArtifact> {
+        let mut all = self.0.manifest.artifacts.iter();
+        all.find(|artifact| artifact.location == location)
     }
 
     /// The bytes of an object of artifact storage, piece by piece, as they are: at most one more than

@@ -224,6 +224,68 @@ async fn artifacts_come_along_by_choice_and_files_are_kept() {
     assert_eq!((told.artifacts, told.missing.len()), (0, 1));
 }
 
+#[tokio::test]
+async fn the_run_of_an_archive_brings_its_artifacts_along() {
+    let world = World::of(3, b"content").await;
+    let archive = world.export(Contents::All).await;
+    let store: Arc<dyn TraceStore> = Arc::new(archive.clone());
+    let again = world.folder.path().join("again");
+    let written = export(&store, &archive, &run(), Contents::All, &again, false).await;
+    let written = written.unwrap();
+    assert_eq!((written.artifacts, written.missing.len()), (1, 0));
+    let again = Archive::open(&again).unwrap();
+    let location = &archive.manifest().artifacts[0].location;
+    assert_eq!(again.artifact(location).unwrap().unwrap(), b"content");
+    let there = World::empty();
+    again.import(&there.store, &there.artifacts).await.unwrap();
+    assert_eq!(log(&*there.store).await, log(&*world.store).await);
+    // They are asked for, or not; and what the file does not have is told.
+    let bare = world.folder.path().join("bare");
+    let log = export(&store, &archive, &run(), Contents::Log, &bare, false).await;
+    assert_eq!(log.unwrap().artifacts, 0);
+    let bare = Archive::open(&bare).unwrap();
+    let more = world.folder.path().join("more");
+    let told = export(&store, &bare, &run(), Contents::All, &more, false).await;
+    assert_eq!(told.unwrap().missing, [location.clone()]);
+}
+
+#[tokio::test]
+async fn an_artifact_that_cannot_be_read_is_no_artifact_that_is_gone() {
+    let world = World::of(3, b"content").await;
+    let folder = world.folder.path().join("artifacts");
+    let kept = ArtifactStore::folder(&folder).unwrap();
+    let location = kept.put("content".into()).await.unwrap().location;
+    let (store, file) = (&world.store, world.file());
+    let written = async |contents| export(store, &kept, &run(), contents, &file, true).await;
+    assert_eq!(written(Contents::All).await.unwrap().artifacts, 1);
+    fs::remove_file(&file).unwrap();
+    let path = folder.join(&location);
+    // Other bytes than those that the log speaks of, which no import would take.
+    for (bytes, problem) in [
+        (&b"contenT"[..], "its bytes are not those"),
+        (b"", "its bytes are not those"),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        let error = written(Contents::All).await.unwrap_err().to_string();
+        assert!(
+            error.contains(&location) && error.contains(problem),
+            "{error}"
+        );
+    }
+    // Something is in the way.
+    let parent = path.parent().unwrap();
+    fs::remove_dir_all(parent).unwrap();
+    fs::write(parent, "in the way").unwrap();
+    let error = written(Contents::All).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::Artifact { .. }), "{error}");
+    assert!(error.to_string().contains(&location), "{error}");
+    assert!(!file.exists(), "nothing is left behind");
+    // Whoever does not ask for it does not hear of it, and what is gone is gone.
+    assert_eq!(written(Contents::Log).await.unwrap().artifacts, 0);
+    fs::remove_file(parent).unwrap();
+    assert_eq!(written(Contents::All).await.unwrap().missing, [location]);
+}
+
 /// A store that is gone once so many appends have succeeded.
 #[derive(Debug)]
 struct Failing {

@@ -69,6 +69,16 @@ fn a_run_goes_elsewhere_in_a_file() {
     ];
     there.shipsec(&get).ends(0);
     assert_eq!(fs::read(there.path().join("from")).unwrap().len(), 500);
+    // A file is written from a file, whole, and without what nobody asks for.
+    let said = there.shipsec(&["export", "a.shipsec", "-o", "again.shipsec"]);
+    assert!(said.ends(0).out.contains("2 artifacts"));
+    let get = &["artifacts", "again.shipsec", "--get", "emitted.txt", "-o"][..];
+    there.shipsec(&[get, &["again"]].concat()).ends(0);
+    assert_eq!(fs::read(there.path().join("again")).unwrap().len(), 500);
+    let bare = ["-o", "bare.shipsec", "--with", "none"];
+    let said = there.shipsec(&[&["export", "a.shipsec"], &bare[..]].concat());
+    assert!(said.ends(0).out.contains("0 artifacts"));
+    assert!(!there.path().join(".shipsec").exists());
     let imported = there.shipsec(&["import", "a.shipsec"]).ends(0);
     assert_eq!(imported.out, format!("imported run {a}\n"));
     let known = there.shipsec(&["import", "a.shipsec"]).ends(0);

@@ -64,6 +64,17 @@ pub enum StorageError {
     BadLocation(String),
 }
 
+impl StorageError {
+    /// Whether the storage says that there is nothing at the location. Whatever else goes wrong does
+    /// not tell whether there is.
+    pub fn is_not_found(&self) -> bool {
+        let Self::Storage { source, .. } = self else {
+            return false;
+        };
+        matches!(source, object_store::Error::NotFound { .. })
+    }
+}
+
 /// An object of the storage.
 #[derive(Debug)]
 pub(super) struct Object {
