@@ -14,7 +14,8 @@
 //! memory at a time: what reads a store reads a file.
 //!
 //! Nothing in a file is believed: sizes are limited while they are read, digests and sequence numbers
-//! are checked, and an entry that the manifest does not name is an error.
+//! are checked, an entry that the manifest does not name is an error, and so is a manifest that says
+//! something else of a run than its log.
 
 mod error;
 mod import;

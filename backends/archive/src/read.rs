@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use shipsec_core::{
     RunId,
     event::{Event, Record},
+    run::RunView,
     trace::{
         AppendError, Appended, Capabilities, Lease, LeaseError, RunFilter, RunSummary, StoreError,
         StoreErrorKind, TraceStore,
@@ -46,6 +47,8 @@ struct Inner {
     zip: Mutex<ZipArchive<BufReader<File>>>,
     /// The chunk that was read last, by run and place.
     chunk: Mutex<Option<Chunk>>,
+    /// The runs of which the manifest is known to say what their logs say.
+    checked: Mutex<BTreeSet<usize>>,
 }
 
 /// Place of the run, place of the chunk, and its events.
@@ -67,7 +70,8 @@ impl Archive {
         read.is_ok() && start == *b"PK\x03\x04"
     }
 
-    /// Opens a file, and reads its manifest. Logs and artifacts are checked when they are read.
+    /// Opens a file, and reads its manifest. Logs and artifacts are checked when they are read, and
+    /// what the manifest says of a run by its log when runs are listed or imported.
     ///
     /// # Errors
     ///
@@ -92,11 +96,18 @@ impl Archive {
             return Err(no_archive(format!("{MANIFEST} names another format")));
         }
         let version = head["version"].as_u64().unwrap_or(0);
-        if version != u64::from(VERSION) {
+        if version > u64::from(VERSION) {
             return Err(ArchiveError::Newer {
                 path,
                 version: u32::try_from(version).unwrap_or(u32::MAX),
                 known: VERSION,
+            });
+        }
+        if version != u64::from(VERSION) {
+            return Err(ArchiveError::Damaged {
+                path,
+                entry: MANIFEST.to_owned(),
+                problem: format!("there is no version {} of the format", head["version"]),
             });
         }
         let manifest: Manifest = serde_json::from_value(head)
@@ -111,6 +122,7 @@ impl Archive {
             manifest,
             zip: Mutex::new(zip),
             chunk: Mutex::default(),
+            checked: Mutex::default(),
         })))
     }
 
@@ -165,6 +177,40 @@ impl Archive {
         let events = Arc::new(events);
         *last = Some((run, place, events.clone()));
         Ok(events)
+    }
+
+    /// Whether the manifest says of a run what its log says. Reads the log, once.
+    pub(crate) fn check_run(&self, run: usize) -> Result<(), ArchiveError> {
+        let mut checked = self
+            .0
+            .checked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if checked.contains(&run) {
+            return Ok(());
+        }
+        let of = &self.0.manifest.runs[run];
+        let mut view = RunView::new(of.run_id.clone());
+        for place in 0..of.chunks.len() {
+            for event in &*self.chunk(run, place)? {
+                view.apply(event);
+            }
+        }
+        let wrong = |what: &str| {
+            let problem = format!("the {what} of run {} is not that of its log", of.run_id);
+            Err(self.damaged(MANIFEST, problem))
+        };
+        if view.status != of.status {
+            return wrong(&format!("status {}", of.status.as_str()));
+        }
+        if view.workflow_id != of.workflow_id {
+            return wrong("workflow");
+        }
+        if view.started_at != Some(of.started_at) || view.updated_at != Some(of.updated_at) {
+            return wrong("time");
+        }
+        checked.insert(run);
+        Ok(())
     }
 
     /// The bytes of an entry, which are what the manifest says.
@@ -350,6 +396,15 @@ fn check(manifest: &Manifest, zip: &ZipArchive<BufReader<File>>) -> Result<(), S
     }
 }
 
+/// Reads on a thread where it may block.
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let read = tokio::task::spawn_blocking(read).await;
+    let read = read.map_err(|error| StoreError::new(StoreErrorKind::Other, error.to_string()))?;
+    read.map_err(|error| StoreError::new(StoreErrorKind::Corrupt, error.to_string()))
+}
+
 #[async_trait]
 impl TraceStore for Archive {
     fn capabilities(&self) -> Capabilities {
@@ -399,11 +454,7 @@ impl TraceStore for Archive {
                 break;
             }
             let archive = self.clone();
-            let read = tokio::task::spawn_blocking(move || archive.chunk(at, place)).await;
-            let chunk =
-                read.map_err(|error| StoreError::new(StoreErrorKind::Other, error.to_string()))?;
-            let chunk = chunk
-                .map_err(|error| StoreError::new(StoreErrorKind::Corrupt, error.to_string()))?;
+            let chunk = blocking(move || archive.chunk(at, place)).await?;
             let beyond = chunk.iter().filter(|event| event.sequence > after);
             events.extend(beyond.take(limit - events.len()).cloned());
         }
@@ -422,6 +473,11 @@ impl TraceStore for Archive {
     }
 
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, StoreError> {
+        // A list is what somebody goes by who does not read the logs.
+        let archive = self.clone();
+        let check =
+            move || (0..archive.manifest().runs.len()).try_for_each(|at| archive.check_run(at));
+        blocking(check).await?;
         let summary = |run: &ArchivedRun| {
             let mut summary = RunSummary::new(run.run_id.clone(), run.status, run.started_at);
             summary.workflow_id.clone_from(&run.workflow_id);

@@ -451,8 +451,8 @@ fn zip(path: &Path, entries: &[(&str, Vec<u8>)]) {
 /// The manifest of a run of this log, in one chunk.
 fn manifest(log: &[u8], events: u64) -> Json {
     json!({"format": "shipsec-archive", "version": 1, "createdAt": "2025-10-16T09:12:03Z",
-        "runs": [{"runId": "r", "status": "RUNNING", "startedAt": "2025-10-16T09:12:03Z",
-            "updatedAt": "2025-10-16T09:12:03Z", "events": events, "chunks": [{"entry": "runs/r/1.jsonl",
+        "runs": [{"runId": "r", "status": "RUNNING", "startedAt": "2025-10-16T09:12:03.000001Z",
+            "updatedAt": "2025-10-16T09:12:03.000001Z", "events": events, "chunks": [{"entry": "runs/r/1.jsonl",
             "first": 1, "events": events, "size": log.len(), "sha256": hex::encode(Sha256::digest(log))}]}],
         "artifacts": []})
 }
@@ -519,6 +519,30 @@ async fn hostile_files_are_refused_and_leave_nothing() {
     let mut newer = manifest(&whole, count);
     newer["version"] = 2.into();
     said.push(tried(&of(&newer, &whole)).await);
+    for version in [json!(0), json!(-1), json!("1"), Json::Null] {
+        let mut none = manifest(&whole, count);
+        none["version"] = version;
+        said.push(tried(&of(&none, &whole)).await);
+    }
+    // A manifest that tells something else than the log.
+    for (field, other) in [
+        ("status", "COMPLETED"),
+        ("workflowId", "another"),
+        ("startedAt", "2024-10-16T09:12:03.000001Z"),
+        ("updatedAt", "2026-10-16T09:12:03.000001Z"),
+    ] {
+        let mut lying = manifest(&whole, count);
+        lying["runs"][0][field] = other.into();
+        said.push(tried(&of(&lying, &whole)).await);
+        let listed = Archive::open(&path)
+            .unwrap()
+            .runs(&RunFilter::default())
+            .await;
+        assert_eq!(listed.unwrap_err().kind(), StoreErrorKind::Corrupt);
+    }
+    let mut empty = manifest(&whole, 0);
+    empty["runs"][0]["chunks"] = json!([]);
+    said.push(tried(&of(&empty, &whole)[..1]).await);
     let mut bomb = manifest(&whole, count);
     bomb["runs"][0]["chunks"][0]["size"] = 10.into();
     said.push(tried(&of(&bomb, &vec![b' '; 50_000_000])).await);
