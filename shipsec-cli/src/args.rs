@@ -44,7 +44,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Remove old runs, and artifacts that no run refers to any more.
     ///
-    /// Artifacts go by the store that they belong to: whoever names --artifacts names --store too.
+    /// Artifacts go by the store that they belong to: whoever names --artifacts names --store too. The
+    /// file of the store shrinks by what the runs took; one that cannot shrink uses the room again.
     Prune(PruneArgs),
     /// Check a graph and report every problem at once. Exit codes: 0 valid, 2 not.
     Validate {

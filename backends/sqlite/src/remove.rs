@@ -1,4 +1,5 @@
-//! Removing runs: hidden at once, and then piece by piece.
+//! Removing runs: hidden at once, and then piece by piece; and giving the room back in the same way,
+//! since `VACUUM` would copy the whole file while nobody else can write.
 //!
 //! Of all that are gone one number stays, so that the leases of a run that comes again under an id of
 //! theirs have higher epochs than those from before: the highest epoch that any of them had.
@@ -23,6 +24,8 @@ const GONE: &str = ".gone";
 
 /// Events that go in one transaction.
 const PIECE: i64 = 10_000;
+/// Pages that are given back in one transaction: 2 MiB.
+const PAGES: i64 = 512;
 
 /// Who wants a run to be removed.
 pub(crate) enum By {
@@ -127,4 +130,19 @@ pub(crate) fn piece(connection: &mut Connection, database: &Path) -> Result<bool
     }
     transaction.commit().map_err(failed)?;
     Ok(true)
+}
+
+/// Gives pages that nothing uses back to the file system, where the file was made for that. Whether
+/// there are more.
+pub(crate) fn give_back(connection: &mut Connection) -> rusqlite::Result<bool> {
+    let free = |connection: &Connection| {
+        connection.pragma_query_value(None, "freelist_count", |row| row.get::<_, i64>(0))
+    };
+    let before = free(connection)?;
+    if before > 0 {
+        // A page is given back with each row that is asked for.
+        connection.pragma(None, "incremental_vacuum", PAGES, |_| Ok(()))?;
+    }
+    let after = free(connection)?;
+    Ok(0 < after && after < before)
 }

@@ -39,6 +39,10 @@ const WAITING: usize = 1024;
 
 /// A trace store in one SQLite file. Dropping it waits until what was appended is written.
 ///
+/// The file shrinks by what the runs that are removed took, in short steps between which others
+/// write. A file that was not made so (`auto_vacuum` is `INCREMENTAL`) keeps its size, and uses it
+/// again.
+///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -103,6 +107,15 @@ impl SqliteStore {
             } else {
                 "NORMAL"
             };
+            // Only a file that has nothing yet can be made so that it shrinks.
+            let pages: i64 = connection
+                .pragma_query_value(None, "page_count", |row| row.get(0))
+                .map_err(failed)?;
+            if pages == 0 {
+                connection
+                    .pragma_update(None, "auto_vacuum", "INCREMENTAL")
+                    .map_err(failed)?;
+            }
             connection
                 .pragma_update(None, "journal_mode", "WAL")
                 .map_err(failed)?;
@@ -260,9 +273,19 @@ impl SqliteStore {
             let path = self.path.clone();
             let piece = move |connection: &mut Connection| remove::piece(connection, &path);
             if !self.write(piece).await?? {
-                return Ok(removed);
+                break;
             }
         }
+        // What cannot be given back now is with the next run that is removed.
+        while self
+            .write(remove::give_back)
+            .await?
+            .unwrap_or_else(|error| {
+                tracing::debug!(%error, "the file does not shrink for now");
+                false
+            })
+        {}
+        Ok(removed)
     }
 
     /// Lets the writer's thread do something with its connection.
