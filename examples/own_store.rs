@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -105,6 +106,8 @@ async fn write_letter(input: Owners, _: NoParams, _: &Context) -> Result<Letter,
 struct JsonLines {
     folder: PathBuf,
     logs: Mutex<HashMap<RunId, Log>>,
+    /// Beyond the epochs of runs that were removed: who held one cannot write the next of its id.
+    removed: AtomicU64,
     grown: Notify,
 }
 
@@ -122,7 +125,7 @@ fn key(record: &Record) -> (Option<NodeId>, u32, u32) {
 }
 
 impl Log {
-    fn open(path: &Path) -> io::Result<Self> {
+    fn open(path: &Path, removed: u64) -> io::Result<Self> {
         let file = OpenOptions::new()
             .create(true)
             .append(true)
@@ -139,7 +142,7 @@ impl Log {
             file,
             events,
             known,
-            lease: LeaseState::default(),
+            lease: LeaseState::beyond(removed),
         })
     }
 
@@ -190,6 +193,7 @@ impl JsonLines {
         Ok(Self {
             folder,
             logs: Mutex::default(),
+            removed: AtomicU64::default(),
             grown: Notify::new(),
         })
     }
@@ -206,18 +210,19 @@ impl JsonLines {
     /// Does something with the log of a run; `None` where there is none.
     fn with<T>(
         &self,
+        logs: &mut HashMap<RunId, Log>,
         run: &RunId,
         create: bool,
         act: impl FnOnce(&mut Log) -> io::Result<T>,
     ) -> Result<Option<T>, StoreError> {
         let path = self.path(run);
-        let mut logs = self.logs();
         let done = (|| {
             if !logs.contains_key(run) {
                 if !create && !path.exists() {
                     return Ok(None);
                 }
-                logs.insert(run.clone(), Log::open(&path)?);
+                let removed = self.removed.load(Ordering::Relaxed);
+                logs.insert(run.clone(), Log::open(&path, removed)?);
             }
             logs.get_mut(run).map(act).transpose()
         })();
@@ -241,8 +246,32 @@ impl JsonLines {
         run: &RunId,
         act: impl FnOnce(&mut Log) -> io::Result<T>,
     ) -> Result<T, StoreError> {
-        let done = self.with(run, true, act)?;
+        let done = self.with(&mut self.logs(), run, true, act)?;
         done.ok_or_else(|| StoreError::new(StoreErrorKind::Other, format!("no log of run {run}")))
+    }
+
+    /// Removes a run, unless its log says otherwise; `None` where there is none.
+    fn remove_unless<E>(
+        &self,
+        run: &RunId,
+        refused: impl FnOnce(&Log) -> Option<E>,
+    ) -> Result<Option<Result<bool, E>>, StoreError> {
+        let path = self.path(run);
+        let remove = |log: &mut Log| {
+            if let Some(error) = refused(log) {
+                return Ok(Err(error));
+            }
+            fs::remove_file(path)?;
+            self.removed
+                .fetch_max(log.lease.next_epoch(), Ordering::Relaxed);
+            Ok(Ok(!log.events.is_empty()))
+        };
+        let mut logs = self.logs();
+        let removed = self.with(&mut logs, run, false, remove)?;
+        if matches!(removed, Some(Ok(_))) {
+            logs.remove(run);
+        }
+        Ok(removed)
     }
 
     fn append_checked(
@@ -298,16 +327,14 @@ impl TraceStore for JsonLines {
     }
 
     async fn remove(&self, run: &RunId) -> Result<bool, LeaseError> {
-        let held = self.with(run, false, |log| Ok(log.lease.held(run)))?;
-        match held {
-            None => Ok(false),
-            Some(Some(held)) => Err(held),
-            Some(None) => {
-                self.logs().remove(run);
-                let removed = fs::remove_file(self.path(run));
-                Ok(removed.is_ok())
-            }
-        }
+        let removed = self.remove_unless(run, |log| log.lease.held(run))?;
+        removed.unwrap_or(Ok(false))
+    }
+
+    async fn remove_as(&self, lease: &Lease) -> Result<bool, StoreError> {
+        let refused = |log: &Log| log.lease.check(lease).err();
+        let removed = self.remove_unless(&lease.run_id, refused)?;
+        removed.unwrap_or_else(|| Err(lease.fenced()))
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
@@ -320,7 +347,8 @@ impl TraceStore for JsonLines {
     async fn read(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         let skip = usize::try_from(after).unwrap_or(usize::MAX);
         let page = |log: &mut Log| Ok(log.events.iter().skip(skip).take(limit).cloned().collect());
-        Ok(self.with(run, false, page)?.unwrap_or_default())
+        let read = self.with(&mut self.logs(), run, false, page)?;
+        Ok(read.unwrap_or_default())
     }
 
     async fn wait_beyond(&self, run: &RunId, after: u64) -> Result<u64, StoreError> {
@@ -328,7 +356,8 @@ impl TraceStore for JsonLines {
             // Listen before looking, so that nothing is missed in between.
             let mut grown = std::pin::pin!(self.grown.notified());
             grown.as_mut().enable();
-            let last = self.with(run, false, |log| Ok(log.events.len() as u64))?;
+            let last = |log: &mut Log| Ok(log.events.len() as u64);
+            let last = self.with(&mut self.logs(), run, false, last)?;
             if let Some(last) = last.filter(|last| *last > after) {
                 return Ok(last);
             }

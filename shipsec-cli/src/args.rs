@@ -43,6 +43,9 @@ pub(crate) enum Command {
     /// Read the runs of a file that `export` wrote.
     Import(ImportArgs),
     /// Remove old runs, and artifacts that no run refers to any more.
+    ///
+    /// Artifacts go by the store that they belong to: whoever names --artifacts names --store too. The
+    /// file of the store shrinks by what the runs took; one that cannot shrink uses the room again.
     Prune(PruneArgs),
     /// Check a graph and report every problem at once. Exit codes: 0 valid, 2 not.
     Validate {
@@ -431,7 +434,8 @@ pub(crate) struct Place {
     /// Where event logs are kept: `sqlite:FILE` or `memory:`. Default: sqlite:.shipsec/shipsec.db
     #[arg(long, value_name = "URL", env = "SHIPSEC_STORE")]
     pub(crate) store: Option<String>,
-    /// Where artifacts are kept: `file:FOLDER` or `memory:`. Default: file:.shipsec/artifacts
+    /// Where artifacts are kept: `file:FOLDER` or `memory:`. Default: the folder of the store, which
+    /// is FILE.artifacts beside a FILE that --store names, and else .shipsec/artifacts
     #[arg(long, value_name = "URL", env = "SHIPSEC_ARTIFACTS")]
     pub(crate) artifacts: Option<String>,
 }

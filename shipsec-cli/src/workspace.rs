@@ -1,4 +1,7 @@
 //! Where runs and artifacts are kept: the workspace folder `.shipsec/`, or what an URL names.
+//!
+//! Artifacts belong to a store: unless somebody says otherwise, each store has its own place for them,
+//! so that nobody who removes what no run of a store refers to looks at those of another.
 
 use std::{
     fs, io,
@@ -19,6 +22,10 @@ use crate::{args::Place, failure::Failure};
 
 /// The workspace folder, in the working directory.
 pub(crate) const FOLDER: &str = ".shipsec";
+/// Its store.
+const STORE: &str = "shipsec.db";
+/// Its artifacts.
+const ARTIFACTS: &str = "artifacts";
 
 /// What a command does with a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,34 +81,69 @@ fn named(url: &str, scheme: &str, option: &str) -> Result<Named, Failure> {
 }
 
 /// Makes the workspace folder, which keeps itself out of version control.
-pub(crate) fn make_folder() -> Result<PathBuf, Failure> {
-    let folder = PathBuf::from(FOLDER);
-    let failed = |error: io::Error| {
+fn make_folder() -> Result<(), Failure> {
+    folder_for_itself().map_err(|error| {
         Failure::unusable(format!(
             "workspace folder {FOLDER}: {error}; run in a folder that you can write to"
         ))
-    };
-    fs::create_dir_all(&folder).map_err(failed)?;
-    let ignore = folder.join(".gitignore");
-    match fs::OpenOptions::new()
+    })
+}
+
+fn folder_for_itself() -> io::Result<()> {
+    fs::create_dir_all(FOLDER)?;
+    let ignore = Path::new(FOLDER).join(".gitignore");
+    let file = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
-        .open(&ignore)
-    {
-        Ok(mut file) => io::Write::write_all(&mut file, b"*\n").map_err(failed)?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(failed(error)),
+        .open(ignore);
+    match file {
+        Ok(mut file) => io::Write::write_all(&mut file, b"*\n"),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
     }
-    Ok(folder)
+}
+
+/// The trace store that the arguments name.
+fn store_named(place: &Place) -> Result<Named, Failure> {
+    match &place.store {
+        Some(url) => named(url, "sqlite", "--store"),
+        None => Ok(Named::File(Path::new(FOLDER).join(STORE))),
+    }
+}
+
+/// The artifact storage that the arguments name: without a name, that of the store.
+fn artifacts_named(place: &Place) -> Result<Named, Failure> {
+    if let Some(url) = &place.artifacts {
+        return named(url, "file", "--artifacts");
+    }
+    Ok(Named::File(match store_named(place)? {
+        Named::File(store) if place.store.is_some() => artifacts_of(&store),
+        // What a run in memory stored stays to be looked at, until somebody prunes here.
+        Named::File(_) | Named::Memory => Path::new(FOLDER).join(ARTIFACTS),
+    }))
+}
+
+/// Where the artifacts of a store are: the folder `<store>.artifacts` beside it, and those of a
+/// workspace's store in its workspace, whichever way its path is written.
+fn artifacts_of(store: &Path) -> PathBuf {
+    // A link to a store names that store.
+    let store = match fs::symlink_metadata(store) {
+        Ok(found) if found.is_symlink() => fs::canonicalize(store).ok(),
+        _ => None,
+    }
+    .unwrap_or_else(|| store.to_owned());
+    let whole = std::path::absolute(&store);
+    if whole.is_ok_and(|whole| whole.ends_with(Path::new(FOLDER).join(STORE))) {
+        return store.with_file_name(ARTIFACTS);
+    }
+    let mut folder = store.into_os_string();
+    folder.push(".artifacts");
+    folder.into()
 }
 
 /// Opens the trace store that the arguments name.
 pub(crate) fn store(place: &Place, access: Access) -> Result<Arc<dyn TraceStore>, Failure> {
-    let named = match &place.store {
-        Some(url) => named(url, "sqlite", "--store")?,
-        None => Named::File(Path::new(FOLDER).join("shipsec.db")),
-    };
-    match (named, access) {
+    match (store_named(place)?, access) {
         (Named::Memory, Access::Write) => Ok(Arc::new(MemoryStore::new())),
         (Named::Memory, Access::Read) => Err(Failure::unusable(
             "--store memory: is gone once its process has ended; name the file that holds the run",
@@ -131,20 +173,13 @@ pub(crate) fn store(place: &Place, access: Access) -> Result<Arc<dyn TraceStore>
 impl Artifacts {
     /// Opens the artifact storage that the arguments name.
     pub(crate) fn open(place: &Place, access: Access) -> Result<Self, Failure> {
-        let named = match &place.artifacts {
-            Some(url) => named(url, "file", "--artifacts")?,
-            None => Named::File(Path::new(FOLDER).join("artifacts")),
-        };
-        match (named, access) {
-            (Named::Memory, Access::Write) => Ok(Self {
-                store: ArtifactStore::memory(),
-                folder: None,
-            }),
+        match (artifacts_named(place)?, access) {
+            (Named::Memory, Access::Write) => Ok(Self::nothing()),
             (Named::Memory, Access::Read) => Err(Failure::unusable(
                 "--artifacts memory: is gone once its process has ended; name the folder",
             )),
             (Named::File(path), access) => {
-                if access == Access::Write && place.artifacts.is_none() {
+                if access == Access::Write && path.starts_with(FOLDER) {
                     make_folder()?;
                 }
                 if access == Access::Read && !path.is_dir() {
@@ -161,20 +196,35 @@ impl Artifacts {
         }
     }
 
+    /// Opens what is there of the artifact storage that the arguments name, for reading: whoever
+    /// stored nothing has no folder for it.
+    pub(crate) fn there(place: &Place) -> Result<Self, Failure> {
+        match artifacts_named(place)? {
+            Named::File(path) if !path.exists() => Ok(Self::nothing()),
+            _ => Self::open(place, Access::Read),
+        }
+    }
+
+    /// Storage with nothing in it.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            store: ArtifactStore::memory(),
+            folder: None,
+        }
+    }
+
     /// Those of an archive: one object of it, in memory.
     pub(crate) async fn of_archive(archive: &Archive, location: &str) -> Result<Self, Failure> {
-        let store = ArtifactStore::memory();
+        let here = Self::nothing();
         let bytes = archive.artifact(location).map_err(Failure::failed)?;
         let bytes = bytes.ok_or_else(|| {
             Failure::failed(
                 "the artifact did not come along into the archive: export it with --artifacts all",
             )
         })?;
-        store.put(bytes.into()).await.map_err(Failure::failed)?;
-        Ok(Self {
-            store,
-            folder: None,
-        })
+        let stored = here.store.put(bytes.into()).await;
+        stored.map_err(Failure::failed)?;
+        Ok(here)
     }
 
     /// Removes the paths by name of a run.
@@ -200,6 +250,7 @@ impl Artifacts {
         };
         let bytes = folder.join(&artifact.artifact.location);
         let shelf = Path::new(FOLDER).join("runs").join(run);
+        folder_for_itself()?;
         fs::create_dir_all(&shelf)?;
         let name = Path::new(&artifact.artifact.name);
         let (Some(stem), true) = (name.file_stem(), name.components().count() == 1) else {
@@ -271,6 +322,40 @@ mod tests {
                 message.contains("expected sqlite:PATH or memory:"),
                 "{message}"
             );
+        }
+    }
+
+    #[test]
+    fn each_store_has_artifacts_of_its_own() {
+        let of = |store: Option<&str>, artifacts: Option<&str>| {
+            let place = Place {
+                store: store.map(str::to_owned),
+                artifacts: artifacts.map(str::to_owned),
+            };
+            match artifacts_named(&place) {
+                Ok(Named::File(path)) => path.to_string_lossy().into_owned(),
+                Ok(Named::Memory) => "memory".to_owned(),
+                Err(failure) => panic!("{failure:?}"),
+            }
+        };
+        for (store, place) in [
+            (None, ".shipsec/artifacts"),
+            (Some("memory:"), ".shipsec/artifacts"),
+            (Some("a.db"), "a.db.artifacts"),
+            (Some("sqlite:a/b.db"), "a/b.db.artifacts"),
+            (Some("sqlite:///tmp/a%20b.db"), "/tmp/a b.db.artifacts"),
+            // A workspace's, named by its path.
+            (Some(".shipsec/shipsec.db"), ".shipsec/artifacts"),
+            (Some("./.shipsec/./shipsec.db"), "./.shipsec/artifacts"),
+            (
+                Some("sqlite:../a/.shipsec/shipsec.db"),
+                "../a/.shipsec/artifacts",
+            ),
+            (Some("shipsec.db"), "shipsec.db.artifacts"),
+        ] {
+            assert_eq!(of(store, None), place, "{store:?}");
+            assert_eq!(of(store, Some("file:kept")), "kept");
+            assert_eq!(of(store, Some("memory:")), "memory");
         }
     }
 }

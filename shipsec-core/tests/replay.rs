@@ -242,6 +242,9 @@ impl TraceStore for Odd {
     async fn remove(&self, _: &RunId) -> Result<bool, LeaseError> {
         Ok(false)
     }
+    async fn remove_as(&self, _: &Lease) -> Result<bool, StoreError> {
+        Ok(false)
+    }
     async fn renew(&self, _: &Lease, _: Duration) -> Result<(), StoreError> {
         Ok(())
     }

@@ -70,6 +70,10 @@ impl TraceStore for Troubled {
         self.inner.remove(run).await
     }
 
+    async fn remove_as(&self, lease: &Lease) -> Result<bool, StoreError> {
+        self.inner.remove_as(lease).await
+    }
+
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError> {
         self.inner.renew(lease, ttl).await
     }

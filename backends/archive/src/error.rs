@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use shipsec_core::{RunId, storage::StorageError, trace::StoreError};
+use shipsec_core::{
+    RunId,
+    storage::StorageError,
+    trace::{LeaseError, StoreError},
+};
 
 /// An archive that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -47,12 +51,25 @@ pub enum ArchiveError {
         /// What is wrong.
         problem: String,
     },
+    /// An artifact that is to come along cannot be read, or is not what the log says.
+    #[error(
+        "artifact {location}: {problem}; export the run without artifacts, or mend the storage"
+    )]
+    Artifact {
+        /// Path inside artifact storage.
+        location: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The store has no such run.
     #[error("run {0} is not known to the trace store")]
     UnknownRun(RunId),
     /// The store has another run of the same id.
     #[error("run {0} is in the trace store already, and differs from that of the archive")]
     Differs(RunId),
+    /// Somebody runs a run of the archive in the store, or imports it there.
+    #[error("{0}: import it once that is over")]
+    Held(#[source] LeaseError),
     /// The trace store.
     #[error(transparent)]
     Store(#[from] StoreError),

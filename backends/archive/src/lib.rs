@@ -14,14 +14,17 @@
 //! memory at a time: what reads a store reads a file.
 //!
 //! Nothing in a file is believed: sizes are limited while they are read, digests and sequence numbers
-//! are checked, and an entry that the manifest does not name is an error.
+//! are checked, an entry that the manifest does not name is an error, and so is a manifest that says
+//! something else of a run than its log.
 
 mod error;
+mod import;
 mod manifest;
 mod read;
 mod write;
 
 pub use error::ArchiveError;
+pub use import::Imported;
 pub use manifest::{ArchivedArtifact, ArchivedChunk, ArchivedRun, Manifest};
-pub use read::{Archive, Imported};
-pub use write::{Contents, Exported, export};
+pub use read::Archive;
+pub use write::{Contents, Exported, Source, export};

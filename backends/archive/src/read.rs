@@ -12,11 +12,12 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::Stream;
 use sha2::{Digest, Sha256};
 use shipsec_core::{
     RunId,
     event::{Event, Record},
-    storage::ArtifactStore,
+    run::RunView,
     trace::{
         AppendError, Appended, Capabilities, Lease, LeaseError, RunFilter, RunSummary, StoreError,
         StoreErrorKind, TraceStore,
@@ -35,8 +36,6 @@ const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 const LARGEST_CHUNK: u64 = 512 * 1024 * 1024;
 /// The largest artifact that is read whole, in bytes.
 const LARGEST_VALUE: u64 = 256 * 1024 * 1024;
-/// Records that are appended at once.
-const BATCH: usize = 1_000;
 
 /// An archive that is open for reading. Clones share it.
 #[derive(Clone)]
@@ -48,6 +47,8 @@ struct Inner {
     zip: Mutex<ZipArchive<BufReader<File>>>,
     /// The chunk that was read last, by run and place.
     chunk: Mutex<Option<Chunk>>,
+    /// The runs of which the manifest is known to say what their logs say.
+    checked: Mutex<BTreeSet<usize>>,
 }
 
 /// Place of the run, place of the chunk, and its events.
@@ -61,20 +62,6 @@ impl fmt::Debug for Archive {
     }
 }
 
-/// What an import did.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Imported {
-    /// Runs that are in the store now and were not before.
-    pub runs: Vec<RunId>,
-    /// Runs that were there already, and are the same.
-    pub known: Vec<RunId>,
-    /// Events that were stored.
-    pub events: u64,
-    /// Objects of artifact storage that are there now.
-    pub artifacts: u64,
-}
-
 impl Archive {
     /// Whether a file begins like an archive. What it holds is not looked at.
     pub fn is_one(path: impl AsRef<Path>) -> bool {
@@ -83,7 +70,8 @@ impl Archive {
         read.is_ok() && start == *b"PK\x03\x04"
     }
 
-    /// Opens a file, and reads its manifest. Logs and artifacts are checked when they are read.
+    /// Opens a file, and reads its manifest. Logs and artifacts are checked when they are read, and
+    /// what the manifest says of a run by its log when runs are listed or imported.
     ///
     /// # Errors
     ///
@@ -108,11 +96,18 @@ impl Archive {
             return Err(no_archive(format!("{MANIFEST} names another format")));
         }
         let version = head["version"].as_u64().unwrap_or(0);
-        if version != u64::from(VERSION) {
+        if version > u64::from(VERSION) {
             return Err(ArchiveError::Newer {
                 path,
                 version: u32::try_from(version).unwrap_or(u32::MAX),
                 known: VERSION,
+            });
+        }
+        if version != u64::from(VERSION) {
+            return Err(ArchiveError::Damaged {
+                path,
+                entry: MANIFEST.to_owned(),
+                problem: format!("there is no version {} of the format", head["version"]),
             });
         }
         let manifest: Manifest = serde_json::from_value(head)
@@ -127,6 +122,7 @@ impl Archive {
             manifest,
             zip: Mutex::new(zip),
             chunk: Mutex::default(),
+            checked: Mutex::default(),
         })))
     }
 
@@ -141,7 +137,7 @@ impl Archive {
         &self.0.manifest.runs[0].run_id
     }
 
-    fn damaged(&self, entry: &str, problem: impl Into<String>) -> ArchiveError {
+    pub(crate) fn damaged(&self, entry: &str, problem: impl Into<String>) -> ArchiveError {
         ArchiveError::Damaged {
             path: self.0.path.clone(),
             entry: entry.to_owned(),
@@ -150,7 +146,7 @@ impl Archive {
     }
 
     /// The events of one chunk, checked.
-    fn chunk(&self, run: usize, place: usize) -> Result<Arc<Vec<Event>>, ArchiveError> {
+    pub(crate) fn chunk(&self, run: usize, place: usize) -> Result<Arc<Vec<Event>>, ArchiveError> {
         let mut last = self.0.chunk.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, of, events)) = &*last
             && (*at, *of) == (run, place)
@@ -183,6 +179,40 @@ impl Archive {
         Ok(events)
     }
 
+    /// Whether the manifest says of a run what its log says. Reads the log, once.
+    pub(crate) fn check_run(&self, run: usize) -> Result<(), ArchiveError> {
+        let mut checked = self
+            .0
+            .checked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if checked.contains(&run) {
+            return Ok(());
+        }
+        let of = &self.0.manifest.runs[run];
+        let mut view = RunView::new(of.run_id.clone());
+        for place in 0..of.chunks.len() {
+            for event in &*self.chunk(run, place)? {
+                view.apply(event);
+            }
+        }
+        let wrong = |what: &str| {
+            let problem = format!("the {what} of run {} is not that of its log", of.run_id);
+            Err(self.damaged(MANIFEST, problem))
+        };
+        if view.status != of.status {
+            return wrong(&format!("status {}", of.status.as_str()));
+        }
+        if view.workflow_id != of.workflow_id {
+            return wrong("workflow");
+        }
+        if view.started_at != Some(of.started_at) || view.updated_at != Some(of.updated_at) {
+            return wrong("time");
+        }
+        checked.insert(run);
+        Ok(())
+    }
+
     /// The bytes of an entry, which are what the manifest says.
     fn bytes(&self, name: &str, size: u64, sha256: &str) -> Result<Vec<u8>, ArchiveError> {
         let mut zip = self.0.zip.lock().unwrap_or_else(PoisonError::into_inner);
@@ -199,8 +229,7 @@ impl Archive {
     ///
     /// [`ArchiveError::Damaged`], also where it is larger than 256 MiB.
     pub fn artifact(&self, location: &str) -> Result<Option<Vec<u8>>, ArchiveError> {
-        let mut all = self.0.manifest.artifacts.iter();
-        let Some(of) = all.find(|artifact| artifact.location == location) else {
+        let Some(of) = self.entry_of(location) else {
             return Ok(None);
         };
         let name = format!("artifacts/{location}");
@@ -213,97 +242,26 @@ impl Archive {
         self.bytes(&name, of.size, &of.sha256).map(Some)
     }
 
-    /// Puts the runs into a store, under their ids, and the artifacts into artifact storage. Importing
-    /// the same again changes nothing. A run that had not ended when it was exported is in the store
-    /// as one that was interrupted: it can be resumed there.
-    ///
-    /// # Errors
-    ///
-    /// [`ArchiveError`]: the whole file is checked before anything is stored, and runs that were
-    /// stored are removed again when a later one cannot be. Artifacts stay until they are pruned.
-    pub async fn import(
-        &self,
-        store: &Arc<dyn TraceStore>,
-        artifacts: &ArtifactStore,
-    ) -> Result<Imported, ArchiveError> {
-        let mut imported = Imported::default();
-        for (at, run) in self.0.manifest.runs.iter().enumerate() {
-            for place in 0..run.chunks.len() {
-                self.chunk(at, place)?;
-            }
-        }
-        for artifact in &self.0.manifest.artifacts {
-            self.keep(artifact, artifacts).await?;
-            imported.artifacts += 1;
-        }
-        for at in 0..self.0.manifest.runs.len() {
-            if let Err(error) = self.import_run(at, store, &mut imported).await {
-                for run in &imported.runs {
-                    // What cannot be taken back is told by the first error.
-                    let _ = store.remove(run).await;
-                }
-                return Err(error);
-            }
-        }
-        Ok(imported)
+    /// What the manifest says of an object of artifact storage; `None` where it did not come along.
+    pub(crate) fn entry_of(&self, location: &str) -> Option<&ArchivedArtifact> {
+        let mut all = self.0.manifest.artifacts.iter();
+        all.find(|artifact| artifact.location == location)
     }
 
-    async fn import_run(
-        &self,
-        at: usize,
-        store: &Arc<dyn TraceStore>,
-        imported: &mut Imported,
-    ) -> Result<(), ArchiveError> {
-        let run = &self.0.manifest.runs[at];
-        let id = &run.run_id;
-        if !store.read(id, 0, 1).await?.is_empty() {
-            for place in 0..run.chunks.len() {
-                let events = self.chunk(at, place)?;
-                let after = run.chunks[place].first - 1;
-                let kept = store.read(id, after, events.len()).await?;
-                if kept != *events {
-                    return Err(ArchiveError::Differs(id.clone()));
-                }
-            }
-            if !store.read(id, run.events, 1).await?.is_empty() {
-                return Err(ArchiveError::Differs(id.clone()));
-            }
-            imported.known.push(id.clone());
-            return Ok(());
-        }
-        imported.runs.push(id.clone());
-        let mut last = 0;
-        for place in 0..run.chunks.len() {
-            for batch in self.chunk(at, place)?.chunks(BATCH) {
-                let records = batch.iter().map(|event| event.record.clone()).collect();
-                let appended = store
-                    .append(id, records)
-                    .await
-                    .map_err(|failed| failed.error)?;
-                last += batch.len() as u64;
-                if appended.last_sequence != last {
-                    let problem = format!("two events of run {id} have the same producer key");
-                    return Err(self.damaged(&run.chunks[place].entry, problem));
-                }
-            }
-        }
-        imported.events += last;
-        Ok(())
-    }
-
-    /// Puts one artifact into storage, piece by piece.
-    async fn keep(
+    /// The bytes of an object of artifact storage, piece by piece, as they are: at most one more than
+    /// the manifest says.
+    pub(crate) fn pieces(
         &self,
         artifact: &ArchivedArtifact,
-        artifacts: &ArtifactStore,
-    ) -> Result<(), ArchiveError> {
+    ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + use<> {
         const PIECE: usize = 1024 * 1024;
         let name = format!("artifacts/{}", artifact.location);
         let (send, receive) = tokio::sync::mpsc::channel::<std::io::Result<Vec<u8>>>(2);
-        let (archive, entry, size) = (self.clone(), name.clone(), artifact.size);
-        let reading = tokio::task::spawn_blocking(move || {
+        let (archive, size) = (self.clone(), artifact.size);
+        // It ends with its channel.
+        tokio::task::spawn_blocking(move || {
             let mut zip = archive.0.zip.lock().unwrap_or_else(PoisonError::into_inner);
-            let found = match zip.by_name(&entry) {
+            let found = match zip.by_name(&name) {
                 Ok(found) => found,
                 Err(error) => {
                     let _ = send.blocking_send(Err(error.into()));
@@ -326,18 +284,10 @@ impl Archive {
                 }
             }
         });
-        let pieces = futures::stream::unfold(receive, |mut receive| async move {
+        futures::stream::unfold(receive, |mut receive| async move {
             let piece = receive.recv().await?;
             Some((piece.map(Bytes::from), receive))
-        });
-        let stored = artifacts.put_stream(pieces).await;
-        // It has ended with its channel.
-        let _ = reading.await;
-        let stored = stored.map_err(|error| self.damaged(&name, error.to_string()))?;
-        match stored.location == artifact.location && stored.sha256 == artifact.sha256 {
-            true => Ok(()),
-            false => Err(self.damaged(&name, "its SHA-256 is not the one of the manifest")),
-        }
+        })
     }
 
     fn refused(&self) -> StoreError {
@@ -446,6 +396,15 @@ fn check(manifest: &Manifest, zip: &ZipArchive<BufReader<File>>) -> Result<(), S
     }
 }
 
+/// Reads on a thread where it may block.
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let read = tokio::task::spawn_blocking(read).await;
+    let read = read.map_err(|error| StoreError::new(StoreErrorKind::Other, error.to_string()))?;
+    read.map_err(|error| StoreError::new(StoreErrorKind::Corrupt, error.to_string()))
+}
+
 #[async_trait]
 impl TraceStore for Archive {
     fn capabilities(&self) -> Capabilities {
@@ -478,6 +437,10 @@ impl TraceStore for Archive {
         Err(self.refused().into())
     }
 
+    async fn remove_as(&self, _: &Lease) -> Result<bool, StoreError> {
+        Err(self.refused())
+    }
+
     async fn read(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         let Some(at) = self.place(run) else {
             return Ok(Vec::new());
@@ -491,11 +454,7 @@ impl TraceStore for Archive {
                 break;
             }
             let archive = self.clone();
-            let read = tokio::task::spawn_blocking(move || archive.chunk(at, place)).await;
-            let chunk =
-                read.map_err(|error| StoreError::new(StoreErrorKind::Other, error.to_string()))?;
-            let chunk = chunk
-                .map_err(|error| StoreError::new(StoreErrorKind::Corrupt, error.to_string()))?;
+            let chunk = blocking(move || archive.chunk(at, place)).await?;
             let beyond = chunk.iter().filter(|event| event.sequence > after);
             events.extend(beyond.take(limit - events.len()).cloned());
         }
@@ -514,6 +473,11 @@ impl TraceStore for Archive {
     }
 
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, StoreError> {
+        // A list is what somebody goes by who does not read the logs.
+        let archive = self.clone();
+        let check =
+            move || (0..archive.manifest().runs.len()).try_for_each(|at| archive.check_run(at));
+        blocking(check).await?;
         let summary = |run: &ArchivedRun| {
             let mut summary = RunSummary::new(run.run_id.clone(), run.status, run.started_at);
             summary.workflow_id.clone_from(&run.workflow_id);

@@ -7,7 +7,8 @@ use std::{
     sync::Arc,
 };
 
-use futures::StreamExt;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use sha2::{Digest, Sha256};
 use shipsec_core::{
     RunId,
@@ -19,12 +20,53 @@ use shipsec_core::{
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
-    ArchiveError, ArchivedArtifact, ArchivedChunk, ArchivedRun, Manifest,
+    Archive, ArchiveError, ArchivedArtifact, ArchivedChunk, ArchivedRun, Manifest,
     manifest::{FORMAT, MANIFEST, VERSION},
 };
 
 /// Events of one chunk.
 const CHUNK: usize = 10_000;
+
+/// Where the artifacts of a run are.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Source<'a> {
+    /// In artifact storage.
+    Storage(&'a ArtifactStore),
+    /// In the archive that the run is in.
+    Archive(&'a Archive),
+}
+
+impl<'a> From<&'a ArtifactStore> for Source<'a> {
+    fn from(storage: &'a ArtifactStore) -> Self {
+        Self::Storage(storage)
+    }
+}
+
+impl<'a> From<&'a Archive> for Source<'a> {
+    fn from(archive: &'a Archive) -> Self {
+        Self::Archive(archive)
+    }
+}
+
+type Pieces = BoxStream<'static, Result<Bytes, String>>;
+
+impl Source<'_> {
+    /// The bytes of an artifact; `None` where it is not there.
+    async fn get(self, location: &str) -> Result<Option<Pieces>, String> {
+        match self {
+            Self::Storage(storage) => match storage.get(location).await {
+                Ok(pieces) => Ok(Some(pieces.map_err(|error| error.to_string()).boxed())),
+                Err(error) if error.is_not_found() => Ok(None),
+                Err(error) => Err(error.to_string()),
+            },
+            Self::Archive(archive) => Ok(archive.entry_of(location).map(|artifact| {
+                let pieces = archive.pieces(artifact);
+                pieces.map_err(|error| error.to_string()).boxed()
+            })),
+        }
+    }
+}
 
 /// Which artifacts come along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,7 +91,7 @@ pub struct Exported {
     pub events: u64,
     /// Objects of artifact storage.
     pub artifacts: u64,
-    /// Objects that the logs refer to and that are not there any more.
+    /// Objects that the logs refer to and that are not there, or not there any more.
     pub missing: Vec<String>,
     /// Bytes of the file.
     pub bytes: u64,
@@ -63,10 +105,10 @@ pub struct Exported {
 /// # Errors
 ///
 /// [`ArchiveError`]; no file is left then. A file that is there is replaced only if `replace` says
-/// so.
-pub async fn export(
+/// so. An artifact that is not there any more is no error; one that cannot be read, or is damaged, is.
+pub async fn export<'a>(
     store: &Arc<dyn TraceStore>,
-    artifacts: &ArtifactStore,
+    artifacts: impl Into<Source<'a>>,
     run: &RunId,
     contents: Contents,
     file: &Path,
@@ -104,7 +146,7 @@ pub async fn export(
         }
         left.append(&mut writer.children);
     }
-    let (kept, missing) = writer.artifacts(artifacts).await?;
+    let (kept, missing) = writer.artifacts(artifacts.into()).await?;
     let manifest = Manifest {
         format: FORMAT.to_owned(),
         version: VERSION,
@@ -240,18 +282,32 @@ impl Writer<'_> {
     /// Writes the artifacts; gives those that are there, and those that are not.
     async fn artifacts(
         &mut self,
-        artifacts: &ArtifactStore,
+        artifacts: Source<'_>,
     ) -> Result<(Vec<ArchivedArtifact>, Vec<String>), ArchiveError> {
         let (mut kept, mut missing) = (Vec::new(), Vec::new());
         for (location, (size, sha256)) in std::mem::take(&mut self.wanted) {
-            let Ok(mut bytes) = artifacts.get(&location).await else {
+            let wrong = |problem: String| ArchiveError::Artifact {
+                location: location.clone(),
+                problem,
+            };
+            let Some(mut bytes) = artifacts.get(&location).await.map_err(wrong)? else {
                 missing.push(location);
                 continue;
             };
             self.entry(&format!("artifacts/{location}"))?;
+            let (mut digest, mut length) = (Sha256::new(), 0);
             while let Some(piece) = bytes.next().await {
-                let written = self.zip.write_all(&piece?);
+                let piece = piece.map_err(wrong)?;
+                digest.update(&piece);
+                length += piece.len() as u64;
+                let written = self.zip.write_all(&piece);
                 written.map_err(|error| self.failed(error))?;
+            }
+            // A file with it could not be imported.
+            if length != size || hex::encode(digest.finalize()) != sha256 {
+                return Err(wrong(
+                    "its bytes are not those that the log speaks of".to_owned(),
+                ));
             }
             kept.push(ArchivedArtifact {
                 location,

@@ -18,7 +18,7 @@ use shipsec_core::{
     trace::{Lease, LeaseError, StoreError, StoreErrorKind},
 };
 
-use crate::{error::store_error, writer::unsigned};
+use crate::{error::store_error, remove, writer::unsigned};
 
 /// The sign of life of this store's process: made with its first lease, gone with the store.
 #[derive(Debug, Default)]
@@ -182,7 +182,11 @@ pub(crate) fn acquire(
             (*epoch, *last)
         }
     };
-    let epoch = epoch + 1;
+    let epoch = match epoch {
+        // A run of this id may have been here before.
+        0 => remove::highest_epoch(&transaction).map_err(failed)?,
+        epoch => epoch,
+    } + 1;
     let until = now.saturating_add(micros(ttl));
     let sql = "INSERT INTO runs (run_id, status, started_at, updated_at, last_sequence,
                                  epoch, lease_holder, lease_process, lease_until)

@@ -16,7 +16,8 @@ pub(crate) const INSERT: &str = "
 
 pub(crate) const SELECT: &str = "
     SELECT sequence, timestamp, type, level, node, attempt, counter, message, payload, extra
-    FROM events WHERE run = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3";
+    FROM events WHERE run = (SELECT key FROM runs WHERE run_id = ?1) AND sequence > ?2
+    ORDER BY sequence LIMIT ?3";
 
 /// What of a record is text and must be made before the transaction.
 pub(crate) struct Texts {

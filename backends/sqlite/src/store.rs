@@ -39,6 +39,10 @@ const WAITING: usize = 1024;
 
 /// A trace store in one SQLite file. Dropping it waits until what was appended is written.
 ///
+/// The file shrinks by what the runs that are removed took, in short steps between which others
+/// write. A file that was not made so (`auto_vacuum` is `INCREMENTAL`) keeps its size, and uses it
+/// again.
+///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -103,6 +107,15 @@ impl SqliteStore {
             } else {
                 "NORMAL"
             };
+            // Only a file that has nothing yet can be made so that it shrinks.
+            let pages: i64 = connection
+                .pragma_query_value(None, "page_count", |row| row.get(0))
+                .map_err(failed)?;
+            if pages == 0 {
+                connection
+                    .pragma_update(None, "auto_vacuum", "INCREMENTAL")
+                    .map_err(failed)?;
+            }
             connection
                 .pragma_update(None, "journal_mode", "WAL")
                 .map_err(failed)?;
@@ -250,6 +263,31 @@ impl SqliteStore {
         })
     }
 
+    async fn remove_by(&self, by: remove::By) -> Result<bool, LeaseError> {
+        let (path, life) = (self.path.clone(), self.life.clone());
+        let hide = move |connection: &mut Connection| remove::hide(connection, &path, &life, &by);
+        let removed = self.write(hide).await??;
+        // What is hidden goes piece by piece, so that nobody who appends waits for long; also what a
+        // process left that died meanwhile.
+        loop {
+            let path = self.path.clone();
+            let piece = move |connection: &mut Connection| remove::piece(connection, &path);
+            if !self.write(piece).await?? {
+                break;
+            }
+        }
+        // What cannot be given back now is with the next run that is removed.
+        while self
+            .write(remove::give_back)
+            .await?
+            .unwrap_or_else(|error| {
+                tracing::debug!(%error, "the file does not shrink for now");
+                false
+            })
+        {}
+        Ok(removed)
+    }
+
     /// Lets the writer's thread do something with its connection.
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
@@ -340,19 +378,16 @@ impl TraceStore for SqliteStore {
     }
 
     async fn remove(&self, run: &RunId) -> Result<bool, LeaseError> {
-        let (hidden, path, life) = (run.clone(), self.path.clone(), self.life.clone());
-        let hide =
-            move |connection: &mut Connection| remove::hide(connection, &path, &life, &hidden);
-        let removed = self.write(hide).await??;
-        // What is hidden goes piece by piece, so that nobody who appends waits for long; also what a
-        // process left that died meanwhile.
-        loop {
-            let path = self.path.clone();
-            let piece = move |connection: &mut Connection| remove::piece(connection, &path);
-            if !self.write(piece).await?? {
-                return Ok(removed);
-            }
-        }
+        self.remove_by(remove::By::Anybody(run.clone())).await
+    }
+
+    async fn remove_as(&self, lease: &Lease) -> Result<bool, StoreError> {
+        let removed = self.remove_by(remove::By::Holder(lease.clone())).await;
+        removed.map_err(|error| match error {
+            LeaseError::Store(error) => error,
+            // Whose lease is the newest holds it.
+            _ => lease.fenced(),
+        })
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
@@ -365,19 +400,13 @@ impl TraceStore for SqliteStore {
         let run = run.clone();
         self.with_reader(move |connection, path| {
             let failed = |error: rusqlite::Error| store_error(path, "reading", &error);
-            let sql = "SELECT key FROM runs WHERE run_id = ?1";
-            let mut select = connection.prepare_cached(sql).map_err(failed)?;
-            let key: Option<i64> = select
-                .query_row([run.as_str()], |row| row.get(0))
-                .optional()
-                .map_err(failed)?;
-            let Some(key) = key else {
-                return Ok(Vec::new());
-            };
             let mut select = connection.prepare_cached(SELECT).map_err(failed)?;
             let after = i64::try_from(after).unwrap_or(i64::MAX);
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let mut rows = select.query(params![key, after, limit]).map_err(failed)?;
+            // In one statement: the key of a run that is removed meanwhile may become another's.
+            let mut rows = select
+                .query(params![run.as_str(), after, limit])
+                .map_err(failed)?;
             let mut reader = Reader::new(&run, path);
             let mut events = Vec::new();
             while let Some(row) = rows.next().map_err(failed)? {

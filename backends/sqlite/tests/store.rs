@@ -104,6 +104,66 @@ async fn two_handles_append_to_one_run_without_a_gap() {
     assert!(events.iter().map(|event| event.sequence).eq(1..=200));
 }
 
+#[tokio::test]
+async fn the_file_shrinks_by_what_is_removed_while_others_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shipsec.db");
+    let [large, small] = ["large", "small"].map(|id| RunId::parse(id).unwrap());
+    let store = Arc::new(SqliteStore::open(&file).unwrap());
+    for batch in 0..30 {
+        let lines = (1..=1000).map(|counter| line("n", batch * 1000 + counter));
+        store.append(&large, lines.collect()).await.unwrap();
+        store.append(&small, vec![line("n", batch)]).await.unwrap();
+    }
+    drop(store);
+    let size = || std::fs::metadata(&file).unwrap().len();
+    let before = size();
+    let store = Arc::new(SqliteStore::open(&file).unwrap());
+    let writer = store.clone();
+    let writes = tokio::spawn(async move {
+        for counter in 1..=100 {
+            writer
+                .append(&run(), vec![line("n", counter)])
+                .await
+                .unwrap();
+        }
+    });
+    assert!(store.remove(&large).await.unwrap());
+    writes.await.unwrap();
+    drop(store);
+    assert!(size() < before / 5, "{} of {before}", size());
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    let sound: String = connection
+        .pragma_query_value(None, "integrity_check", |row| row.get(0))
+        .unwrap();
+    assert_eq!(sound, "ok");
+    let store = SqliteStore::open(&file).unwrap();
+    let kept = async |id| store.read(id, 0, usize::MAX).await.unwrap().len();
+    assert_eq!((kept(&small).await, kept(&run()).await), (30, 100));
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_shrink_is_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shipsec.db");
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    connection.execute_batch("CREATE TABLE t (x)").unwrap();
+    connection.execute_batch("DROP TABLE t").unwrap();
+    drop(connection);
+    let store = SqliteStore::open(&file).unwrap();
+    let fill = async || {
+        let lines = (1..=10_000).map(|counter| line("n", counter)).collect();
+        store.append(&run(), lines).await.unwrap();
+        let pages = rusqlite::Connection::open(&file).unwrap();
+        let pages = pages.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0));
+        pages.unwrap()
+    };
+    let before = fill().await;
+    assert!(store.remove(&run()).await.unwrap());
+    let again = fill().await;
+    assert!(again < before * 5 / 4, "{again} pages after {before}");
+}
+
 #[test]
 fn a_file_that_is_no_database_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! `shipsec export` and `shipsec import`: runs in files.
 
-use shipsec_archive::{Archive, Contents, export as write};
+use shipsec_archive::{Archive, Contents, Source, export as write};
 
 use crate::{
     args::{ExportArgs, ImportArgs, Kept},
@@ -12,20 +12,25 @@ use crate::{
 
 pub(crate) async fn export(args: &ExportArgs) -> Result<(), Failure> {
     let found = Found::by(&args.run).await?;
-    let artifacts = Artifacts::open(&args.run.place, Access::Read);
-    let artifacts = match artifacts {
-        Ok(artifacts) => artifacts.store,
-        // A run that stored nothing has no folder for it.
-        Err(_) => shipsec_core::storage::ArtifactStore::memory(),
-    };
     let contents = match args.with {
         Kept::All => Contents::All,
         Kept::Outputs => Contents::Outputs,
         Kept::None => Contents::Log,
     };
+    let here;
+    let artifacts: Source<'_> = match &found.archive {
+        Some(archive) => archive.into(),
+        None => {
+            here = match args.with {
+                Kept::None => Artifacts::nothing(),
+                Kept::All | Kept::Outputs => Artifacts::there(&args.run.place)?,
+            };
+            (&here.store).into()
+        }
+    };
     let written = write(
         &found.store,
-        &artifacts,
+        artifacts,
         &found.id,
         contents,
         &args.output,
@@ -34,7 +39,10 @@ pub(crate) async fn export(args: &ExportArgs) -> Result<(), Failure> {
     let written = written.await.map_err(Failure::unusable)?;
     for location in &written.missing {
         let location = visible(location);
-        anstream::eprintln!("artifact {location} is not there any more: left out");
+        match found.archive {
+            Some(_) => anstream::eprintln!("artifact {location} is not in the file: left out"),
+            None => anstream::eprintln!("artifact {location} is not there any more: left out"),
+        }
     }
     let runs = counted(written.runs.len(), "run", "runs");
     let artifacts = counted(written.artifacts as usize, "artifact", "artifacts");

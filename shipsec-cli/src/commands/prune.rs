@@ -35,16 +35,16 @@ pub(crate) async fn run(args: &PruneArgs) -> Result<(), Failure> {
         false => Access::Write,
     };
     // What no run of this store refers to is removed: a store that is not there, or not the one that
-    // the artifacts belong to, would let all of them go.
-    if args.place.store.is_some() != args.place.artifacts.is_some() {
+    // the artifacts belong to, would let all of them go. A store without more brings its own.
+    if args.place.artifacts.is_some() && args.place.store.is_none() {
         return Err(Failure::unusable(
-            "prune removes artifacts that no run of the store refers to: name both --store and \
-             --artifacts, or neither",
+            "prune removes artifacts that no run of the store refers to: with --artifacts, name their \
+             store with --store",
         ));
     }
     workspace::store(&args.place, Access::Read)?;
     let store = workspace::store(&args.place, access)?;
-    let artifacts = Artifacts::open(&args.place, Access::Write)?;
+    let artifacts = Artifacts::there(&args.place)?;
     let pruned = prune(&store, &artifacts.store, &retention).await;
     let pruned = pruned.map_err(Failure::failed)?;
     if !args.dry_run {

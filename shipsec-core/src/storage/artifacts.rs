@@ -65,9 +65,13 @@ pub enum StorageError {
 }
 
 impl StorageError {
-    /// Whether there is nothing at the location.
+    /// Whether the storage says that there is nothing at the location. Whatever else goes wrong does
+    /// not tell whether there is.
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Storage { source, .. } if matches!(source, object_store::Error::NotFound { .. }))
+        let Self::Storage { source, .. } = self else {
+            return false;
+        };
+        matches!(source, object_store::Error::NotFound { .. })
     }
 }
 

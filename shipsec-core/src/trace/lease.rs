@@ -17,7 +17,8 @@ use crate::RunId;
 pub struct Lease {
     /// The run.
     pub run_id: RunId,
-    /// Counts the leases of this run, from 1.
+    /// Higher than that of any lease that a run of this id had before, from 1: also of those that it
+    /// had before it was removed.
     pub epoch: u64,
     /// Who holds it.
     pub holder: Arc<str>,
@@ -88,6 +89,18 @@ struct Held {
 }
 
 impl LeaseState {
+    /// Of a new run in a store that removed others: its leases begin beyond the highest
+    /// [`next_epoch`](Self::next_epoch) of those, so that whoever held a run before it was removed
+    /// cannot write the one that has its id now.
+    pub fn beyond(epoch: u64) -> Self {
+        Self { epoch, held: None }
+    }
+
+    /// The epoch that the next lease will have; no lease of this run had it yet.
+    pub fn next_epoch(&self) -> u64 {
+        self.epoch + 1
+    }
+
     /// Gives the lease to `holder`, unless somebody else holds it. Whoever holds it already gets
     /// a new one; the old one is void then.
     ///

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -14,10 +14,10 @@ use tokio::sync::Notify;
 
 use super::{
     AppendError, Appended, Capabilities, Lease, LeaseError, LeaseState, RunFilter, RunSummary,
-    StoreError, TraceStore, WriteNow,
+    StoreError, TraceStore, WriteNow, producers::Producers,
 };
 use crate::{
-    NodeId, RunId,
+    RunId,
     event::{AttemptRecord, Event, EventKind, Record, Timestamp, WorkflowStatus},
     workflow::Plan,
 };
@@ -27,7 +27,15 @@ use crate::{
 /// Values stay typed: an output becomes JSON when somebody reads it, not before.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    runs: RwLock<FastMap<RunId, Arc<Run>>>,
+    runs: RwLock<Runs>,
+}
+
+/// Whoever locks this and the log of a run locks this first.
+#[derive(Debug, Default)]
+struct Runs {
+    by_id: FastMap<RunId, Arc<Run>>,
+    /// Higher than the epochs of all runs that were removed: those of new runs begin beyond it.
+    removed: u64,
 }
 
 #[derive(Debug)]
@@ -157,198 +165,18 @@ impl Entry {
     }
 }
 
-/// The highest counter that each producer has stored, found by the plan's index where the record
-/// has it, so that the common case neither hashes nor compares text.
-#[derive(Debug, Default)]
-struct Producers {
-    run: Counters,
-    by_hint: Vec<Producer>,
-    /// The nodes at these indices, where the log does not know its plan.
-    nodes: Vec<Option<NodeId>>,
-    others: FastMap<(NodeId, u32), Counters>,
-}
-
-/// The newest attempt of a node; nothing is known of one whose highest counter is 0.
-#[derive(Debug, Clone, Copy, Default)]
-struct Producer {
-    attempt: u32,
-    highest: u32,
-}
-
-/// Counters of one producer: all up to `highest`, save for `holes`, which may still come.
-#[derive(Debug, Default)]
-struct Counters {
-    highest: u32,
-    /// First and last of each: a log from elsewhere may leave any number out.
-    holes: std::collections::BTreeMap<u32, u32>,
-}
-
-impl Counters {
-    /// Whether the counter is new.
-    fn insert(&mut self, counter: u32) -> bool {
-        if counter > self.highest {
-            if counter - self.highest > 1 {
-                self.holes.insert(self.highest + 1, counter - 1);
-            }
-            self.highest = counter;
-            return true;
-        }
-        let below = self.holes.range(..=counter).next_back();
-        let Some((first, last)) = below.map(|(first, last)| (*first, *last)) else {
-            return false;
-        };
-        if counter > last {
-            return false;
-        }
-        self.holes.remove(&first);
-        if first < counter {
-            self.holes.insert(first, counter - 1);
-        }
-        if counter < last {
-            self.holes.insert(counter + 1, last);
-        }
-        true
-    }
-}
-
-impl Producers {
-    /// Whether the record is new; remembers it.
-    fn insert(&mut self, record: &Record, plan: Option<&Plan>) -> bool {
-        let Some(node) = &record.node else {
-            return self.run.insert(record.counter);
-        };
-        if let Some(hint) = node.hint()
-            && self.is_at(hint, &node.id, plan)
-            && let Some(known) = self.next(hint, record.attempt, record.counter, plan)
-        {
-            return known;
-        }
-        // What came with a hint before moves to where this one is looked up.
-        let at = (0..self.by_hint.len()).find(|&at| {
-            let Producer { attempt, highest } = self.by_hint[at];
-            highest > 0
-                && attempt == record.attempt
-                && self.node_at(at, plan).is_some_and(|id| *id == node.id)
-        });
-        if let Some(at) = at {
-            self.retire(at, plan);
-        }
-        let key = (node.id.clone(), record.attempt);
-        self.others.entry(key).or_default().insert(record.counter)
-    }
-
-    /// Whether both events of an attempt are plainly new; remembers them then.
-    fn insert_attempt(&mut self, attempt: &AttemptRecord, plan: &Plan) -> bool {
-        let at = attempt.node();
-        if at >= self.by_hint.len() {
-            self.by_hint.resize(plan.nodes.len(), Producer::default());
-        }
-        let key = || (plan.nodes[at].node.id.clone(), attempt.attempt());
-        let new = self.by_hint[at].highest == 0
-            && (self.others.is_empty() || !self.others.contains_key(&key()));
-        if new {
-            self.by_hint[at] = Producer {
-                attempt: attempt.attempt(),
-                highest: 2,
-            };
-        }
-        new
-    }
-
-    fn node_at<'a>(&'a self, at: usize, plan: Option<&'a Plan>) -> Option<&'a NodeId> {
-        match plan {
-            Some(plan) => plan.nodes.get(at).map(|node| &node.node.id),
-            None => self.nodes.get(at)?.as_ref(),
-        }
-    }
-
-    /// Whether a node is the one at this index. Makes room for it.
-    fn is_at(&mut self, hint: usize, id: &NodeId, plan: Option<&Plan>) -> bool {
-        let most = match plan {
-            Some(plan) => plan.nodes.len(),
-            // A hint is only a hint: one that is far off must not make the table large.
-            None => self.by_hint.len() * 2 + 4096,
-        };
-        if hint >= most {
-            return false;
-        }
-        if hint >= self.by_hint.len() {
-            let room = plan.map_or(hint + 1, |plan| plan.nodes.len());
-            self.by_hint.resize(room, Producer::default());
-        }
-        if plan.is_none() {
-            if hint >= self.nodes.len() {
-                self.nodes.resize(hint + 1, None);
-            }
-            self.nodes[hint].get_or_insert_with(|| id.clone());
-        }
-        self.node_at(hint, plan).is_some_and(|known| known.is(id))
-    }
-
-    /// `None` where the counter is not the plain next one of the newest attempt at this index.
-    fn next(
-        &mut self,
-        hint: usize,
-        attempt: u32,
-        counter: u32,
-        plan: Option<&Plan>,
-    ) -> Option<bool> {
-        let known = self.by_hint[hint];
-        if known.highest > 0 && attempt == known.attempt {
-            if counter <= known.highest {
-                return Some(false);
-            }
-            if counter == known.highest + 1 {
-                self.by_hint[hint].highest = counter;
-                return Some(true);
-            }
-            self.retire(hint, plan);
-            return None;
-        }
-        if counter != 1 || (known.highest > 0 && attempt < known.attempt) {
-            return None;
-        }
-        if !self.others.is_empty()
-            && let Some(id) = self.node_at(hint, plan)
-            && self.others.contains_key(&(id.clone(), attempt))
-        {
-            return None;
-        }
-        self.retire(hint, plan);
-        self.by_hint[hint] = Producer {
-            attempt,
-            highest: 1,
-        };
-        Some(true)
-    }
-
-    /// Moves what is known at an index to the general table.
-    fn retire(&mut self, hint: usize, plan: Option<&Plan>) {
-        let Producer { attempt, highest } = std::mem::take(&mut self.by_hint[hint]);
-        if highest > 0
-            && let Some(id) = self.node_at(hint, plan).cloned()
-        {
-            let counters = Counters {
-                highest,
-                ..Counters::default()
-            };
-            self.others.insert((id, attempt), counters);
-        }
-    }
-}
-
 impl MemoryStore {
     /// A store without runs.
     pub fn new() -> Self {
         Self::default()
     }
 
+    fn runs(&self) -> RwLockReadGuard<'_, Runs> {
+        self.runs.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn run(&self, id: &RunId) -> Option<Arc<Run>> {
-        self.runs
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .cloned()
+        self.runs().by_id.get(id).cloned()
     }
 
     fn run_or_new(&self, id: &RunId) -> Arc<Run> {
@@ -356,15 +184,59 @@ impl MemoryStore {
             return run;
         }
         let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+        let lease = LeaseState::beyond(runs.removed);
         let new = || {
             Arc::new(Run {
                 id: id.clone(),
-                log: Mutex::default(),
+                log: Mutex::new(Log {
+                    lease,
+                    ..Log::default()
+                }),
                 grown: Notify::new(),
                 waiting: AtomicUsize::new(0),
             })
         };
-        runs.entry(id.clone()).or_insert_with(new).clone()
+        runs.by_id.entry(id.clone()).or_insert_with(new).clone()
+    }
+
+    /// Whether a run has not been removed since it was found.
+    fn is_here(&self, run: &Arc<Run>) -> bool {
+        let runs = self.runs();
+        let kept = runs.by_id.get(&run.id);
+        kept.is_some_and(|kept| Arc::ptr_eq(kept, run))
+    }
+
+    /// Does something with a run, which nobody removes meanwhile.
+    fn with<T>(&self, id: &RunId, act: impl FnOnce(&Run) -> T) -> T {
+        loop {
+            if let Some(run) = self.runs().by_id.get(id) {
+                return act(run);
+            }
+            self.run_or_new(id);
+        }
+    }
+
+    /// Removes a run, unless its log says otherwise. Whether it had events.
+    fn remove_unless<E>(
+        &self,
+        run: &RunId,
+        refused: impl FnOnce(&Log) -> Option<E>,
+    ) -> Result<bool, E> {
+        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(kept) = runs.by_id.get(run).cloned() else {
+            return refused(&Log::default()).map_or(Ok(false), Err);
+        };
+        let mut log = kept.log();
+        if let Some(error) = refused(&log) {
+            return Err(error);
+        }
+        let epoch = log.lease.next_epoch();
+        runs.removed = runs.removed.max(epoch);
+        runs.by_id.remove(run);
+        // Writers that hold on to it write no more, and who waits looks for the run anew.
+        log.lease = LeaseState::beyond(epoch);
+        kept.grown.notify_waiters();
+        Ok(log.last > 0)
     }
 }
 
@@ -490,8 +362,7 @@ impl TraceStore for MemoryStore {
 
     async fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Appended, AppendError> {
         let mut records = records;
-        self.run_or_new(run)
-            .append(None, &mut records)
+        self.with(run, |run| run.append(None, &mut records))
             .map_err(|error| AppendError { error, records })
     }
 
@@ -501,8 +372,7 @@ impl TraceStore for MemoryStore {
         records: Vec<Record>,
     ) -> Result<Appended, AppendError> {
         let mut records = records;
-        self.run_or_new(&lease.run_id)
-            .append(Some(lease), &mut records)
+        self.with(&lease.run_id, |run| run.append(Some(lease), &mut records))
             .map_err(|error| AppendError { error, records })
     }
 
@@ -514,10 +384,11 @@ impl TraceStore for MemoryStore {
     }
 
     async fn acquire(&self, run: &RunId, holder: &str, ttl: Duration) -> Result<Lease, LeaseError> {
-        let kept = self.run_or_new(run);
-        let mut log = kept.log();
-        let last = log.last;
-        log.lease.acquire(run, holder, ttl, last)
+        self.with(run, |kept| {
+            let mut log = kept.log();
+            let last = log.last;
+            log.lease.acquire(run, holder, ttl, last)
+        })
     }
 
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError> {
@@ -530,16 +401,11 @@ impl TraceStore for MemoryStore {
     }
 
     async fn remove(&self, run: &RunId) -> Result<bool, LeaseError> {
-        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(kept) = runs.get(run).cloned() else {
-            return Ok(false);
-        };
-        let log = kept.log();
-        if let Some(held) = log.lease.held(run) {
-            return Err(held);
-        }
-        runs.remove(run);
-        Ok(log.last > 0)
+        self.remove_unless(run, |log| log.lease.held(run))
+    }
+
+    async fn remove_as(&self, lease: &Lease) -> Result<bool, StoreError> {
+        self.remove_unless(&lease.run_id, |log| log.lease.check(lease).err())
     }
 
     async fn read(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
@@ -550,12 +416,15 @@ impl TraceStore for MemoryStore {
     }
 
     async fn wait_beyond(&self, run: &RunId, after: u64) -> Result<u64, StoreError> {
-        let run = self.run_or_new(run);
-        let _waiting = Waiting::counted(&run.waiting);
         loop {
+            let run = self.run_or_new(run);
+            let _waiting = Waiting::counted(&run.waiting);
             // Listening begins before looking, so that nothing is missed in between.
             let mut grown = std::pin::pin!(run.grown.notified());
             grown.as_mut().enable();
+            if !self.is_here(&run) {
+                continue;
+            }
             let last = run.log().last;
             if last > after {
                 return Ok(last);
@@ -565,13 +434,7 @@ impl TraceStore for MemoryStore {
     }
 
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, StoreError> {
-        let runs: Vec<_> = self
-            .runs
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .cloned()
-            .collect();
+        let runs: Vec<_> = self.runs().by_id.values().cloned().collect();
         let mut found: Vec<_> = runs
             .iter()
             .filter_map(|run| run.summary())

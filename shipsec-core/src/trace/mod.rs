@@ -4,6 +4,7 @@ mod answer;
 mod lease;
 mod mask;
 mod memory;
+mod producers;
 mod recorder;
 mod replay;
 mod store;

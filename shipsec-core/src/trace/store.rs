@@ -39,11 +39,15 @@ use crate::{
 /// - **Isolation**: runs do not see each other's events.
 /// - **Lease**: at most one holder has the lease of a run at any time. It is free when nobody took
 ///   it, when its holder released it, when its time is over, and when the store can tell that the
-///   holder's process is gone. Each lease has a higher epoch than the one before.
+///   holder's process is gone. Each lease has a higher epoch than the one before, also where the run
+///   was removed in between.
 /// - **Fence**: what is appended under any lease but the run's newest is refused with
 ///   [`StoreErrorKind::Fenced`], and nothing of it is stored.
 /// - **Remove**: `remove` leaves nothing of a run, whoever reads it; a run whose lease is held stays
-///   as it is.
+///   as it is. What is appended under a lease from before the removal is refused, whether or not
+///   there is a run of that id again.
+/// - **Remove as holder**: `remove_as` removes a run under its newest lease, which ends with it, and
+///   nobody comes in between; under any other lease it is refused, and the run stays.
 /// - **Listed**: `runs` tells who holds the lease of each run now; with
 ///   [`RunFilter::interrupted`] it lists the runs that have not ended and that nobody holds.
 /// - **Pages**: the runs [after](RunFilter::after) the place of the last one of a list are the next
@@ -121,6 +125,14 @@ pub trait TraceStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`LeaseError`] when somebody holds the run's lease, or the store cannot be used.
     async fn remove(&self, run: &RunId) -> Result<bool, LeaseError>;
+
+    /// Removes a run with its whole log for who holds its lease, which ends with it. Whether there was
+    /// a log.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], of kind [`StoreErrorKind::Fenced`] when the lease is not the run's newest.
+    async fn remove_as(&self, lease: &Lease) -> Result<bool, StoreError>;
 
     /// The runs that fit a filter, the newest first.
     ///

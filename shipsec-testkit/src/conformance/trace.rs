@@ -20,7 +20,7 @@ use shipsec_core::{
     event::{
         Event, EventKind, NodeRef, Record, StatusPayload, Timestamp, UnknownPayload, WorkflowStatus,
     },
-    trace::{LeaseError, RunFilter, StoreErrorKind, TraceStore, TraceStoreExt},
+    trace::{Lease, LeaseError, RunFilter, StoreErrorKind, TraceStore, TraceStoreExt, WriteNow},
 };
 
 type Store = Arc<dyn TraceStore>;
@@ -615,6 +615,11 @@ pub async fn a_removed_run_is_gone(store: Store) {
     assert!(matches!(held, Err(LeaseError::Held { .. })), "{held:?}");
     assert_eq!(all(&store, "r").await.len(), 50);
     store.release(&lease).await.expect("release");
+    let waits = {
+        let (store, id) = (store.clone(), id.clone());
+        tokio::spawn(async move { store.wait_beyond(&id, 50).await })
+    };
+    tokio::task::yield_now().await;
     assert!(store.remove(&id).await.expect("remove"));
     assert!(!store.remove(&id).await.expect("remove"));
     assert!(all(&store, "r").await.is_empty());
@@ -623,6 +628,99 @@ pub async fn a_removed_run_is_gone(store: Store) {
     let again = store.append(&id, vec![line("n", 1)]).await.expect("append");
     assert_eq!((again.last_sequence, again.stored), (1, 1));
     assert_eq!(all(&store, "other").await.len(), 50);
+    // Who waits for the id waits for whatever has it.
+    let more = (2..=51).map(|counter| line("n", counter)).collect();
+    store.append(&id, more).await.expect("append");
+    assert_eq!(waits.await.expect("a task of the suite").expect("wait"), 51);
+}
+
+/// Who held a run before it was removed can never write a run of that id again.
+pub async fn a_removed_run_fences_its_holders(store: Store) {
+    let (id, hour) = (run("r"), Duration::from_secs(3600));
+    let refused = async |old: &Lease, writer: Option<&dyn WriteNow>, when: &str| {
+        let refused = store.append_as(old, vec![line("old", 1)]).await;
+        let refused = refused.expect_err(when);
+        assert_eq!(refused.error.kind(), StoreErrorKind::Fenced, "{when}");
+        assert_eq!(refused.records, [line("old", 1)], "{when}");
+        let renewed = store.renew(old, hour).await.expect_err(when);
+        assert_eq!(renewed.kind(), StoreErrorKind::Fenced, "{when}");
+        let removed = store.remove_as(old).await.expect_err(when);
+        assert_eq!(removed.kind(), StoreErrorKind::Fenced, "{when}");
+        if let Some(writer) = writer {
+            let error = writer.append_now(&mut vec![line("old", 2)]);
+            assert_eq!(
+                error.expect_err(when).kind(),
+                StoreErrorKind::Fenced,
+                "{when}"
+            );
+        }
+    };
+    let mut epoch = 0;
+    for round in 1..=3_u32 {
+        let old = store.acquire(&id, "old", hour).await.expect("acquire");
+        assert!(old.epoch > epoch, "round {round}: the epochs began anew");
+        let writer = store.writer_now(&old);
+        let writer = writer.as_deref();
+        store
+            .append_as(&old, vec![line("n", 1)])
+            .await
+            .expect("append");
+        store.release(&old).await.expect("release");
+        assert!(store.remove(&id).await.expect("remove"));
+        refused(&old, writer, "the run is gone").await;
+        assert!(all(&store, "r").await.is_empty());
+        // Appended from outside, the run is there again; nobody has leased it.
+        store.append(&id, vec![line("n", 1)]).await.expect("append");
+        refused(&old, writer, "the run is there again").await;
+        let new = store.acquire(&id, "new", hour).await.expect("acquire");
+        assert!(new.epoch > old.epoch, "round {round}");
+        assert_eq!(new.last_sequence, 1);
+        refused(&old, writer, "the run is another's").await;
+        store
+            .append_as(&new, vec![line("new", 1)])
+            .await
+            .expect("append");
+        assert_eq!(all(&store, "r").await.len(), 2);
+        epoch = new.epoch;
+        store.release(&new).await.expect("release");
+        assert!(store.remove(&id).await.expect("remove"));
+    }
+    // What was only leased is as gone as what was written.
+    let old = store.acquire(&id, "old", hour).await.expect("acquire");
+    store.release(&old).await.expect("release");
+    assert!(!store.remove(&id).await.expect("remove"));
+    let new = store.acquire(&id, "new", hour).await.expect("acquire");
+    assert!(new.epoch > old.epoch);
+    refused(&old, None, "the run is another's").await;
+}
+
+/// Who holds a run removes it, and nobody else does.
+pub async fn a_holder_removes_its_run(store: Store) {
+    let (id, hour) = (run("r"), Duration::from_secs(3600));
+    let first = store.acquire(&id, "one", hour).await.expect("acquire");
+    store
+        .append_as(&first, vec![line("n", 1)])
+        .await
+        .expect("append");
+    store.release(&first).await.expect("release");
+    let second = store.acquire(&id, "two", hour).await.expect("acquire");
+    let refused = store.remove_as(&first).await.expect_err("it is another's");
+    assert_eq!(refused.kind(), StoreErrorKind::Fenced);
+    // Nor once that has let go of it.
+    store.release(&second).await.expect("release");
+    let refused = store.remove_as(&first).await.expect_err("it was another's");
+    assert_eq!(refused.kind(), StoreErrorKind::Fenced);
+    assert_eq!(all(&store, "r").await.len(), 1);
+    let third = store.acquire(&id, "three", hour).await.expect("acquire");
+    assert!(store.remove_as(&third).await.expect("remove"));
+    assert!(all(&store, "r").await.is_empty());
+    let gone = store.append_as(&third, vec![line("n", 2)]).await;
+    let gone = gone.expect_err("the lease ended with the run");
+    assert_eq!(gone.error.kind(), StoreErrorKind::Fenced);
+    // Free for anybody, at once.
+    let fourth = store.acquire(&id, "four", hour).await.expect("acquire");
+    assert!(fourth.epoch > third.epoch);
+    assert!(!store.remove_as(&fourth).await.expect("it has no events"));
 }
 
 /// The list of runs comes in pages, also where runs began at one time and others begin meanwhile.
@@ -662,7 +760,8 @@ macro_rules! trace_store_conformance {
             a_dropped_append_is_all_or_nothing, runs_are_listed_newest_first,
             runs_are_listed_in_pages,
             a_lease_has_one_holder, an_expired_lease_is_free, a_zombie_writes_nothing,
-            interrupted_runs_are_listed, a_removed_run_is_gone
+            interrupted_runs_are_listed, a_removed_run_is_gone, a_removed_run_fences_its_holders,
+            a_holder_removes_its_run
         }
     };
     (@cases $factory:expr, $($case:ident),+) => {

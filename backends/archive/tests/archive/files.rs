@@ -1,4 +1,4 @@
-//! Archives: written, read, imported, and hostile.
+//! Files: written, read, and hostile.
 
 use std::{fs, io::Write as _, path::Path, sync::Arc};
 
@@ -8,96 +8,13 @@ use sha2::{Digest as _, Sha256};
 use shipsec_archive::{Archive, ArchiveError, Contents, export};
 use shipsec_core::{
     RunId,
-    event::{Event, Record},
+    event::Event,
     storage::ArtifactStore,
-    trace::{MemoryStore, RunFilter, TraceStore},
+    trace::{RunFilter, StoreErrorKind, TraceStore},
 };
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-fn run() -> RunId {
-    RunId::parse("r").unwrap()
-}
-
-/// A log of a run that stored one artifact, of so many lines.
-fn events(lines: u64, location: &str, sha256: &str, size: usize) -> Vec<Event> {
-    let mut all = vec![(
-        Json::Null,
-        "WORKFLOW_STATUS",
-        json!({"status": "RUNNING", "later": {"x": 1}}),
-    )];
-    for n in 0..lines {
-        all.push((
-            json!(format!("n{}", n % 3)),
-            "NODE_LOG",
-            json!({"stream": "log", "fields": {"n": n}}),
-        ));
-    }
-    let artifact = json!({"artifactId": "a", "name": "a.txt", "mediaType": "text/plain",
-        "size": size, "sha256": sha256, "location": location});
-    all.push((json!("n0"), "NODE_ARTIFACT", artifact));
-    all.push((json!("n0"), "OF_LATER_VERSIONS", json!({"any": ["thing"]})));
-    let event = |(sequence, (node, event_type, payload)): (u64, (Json, &str, Json))| {
-        let mut event = json!({"runId": "r", "sequence": sequence, "type": event_type, "level": "info",
-            "timestamp": "2025-10-16T09:12:03.000001Z", "counter": sequence, "payload": payload, "new": true});
-        if !node.is_null() {
-            event["nodeId"] = node;
-            event["attempt"] = 1.into();
-        }
-        Event::from_json(&event.to_string()).unwrap()
-    };
-    (1..).zip(all).map(event).collect()
-}
-
-struct World {
-    store: Arc<dyn TraceStore>,
-    artifacts: ArtifactStore,
-    folder: tempfile::TempDir,
-}
-
-impl World {
-    fn empty() -> Self {
-        Self {
-            store: Arc::new(MemoryStore::new()),
-            artifacts: ArtifactStore::memory(),
-            folder: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    async fn of(lines: u64, content: &[u8]) -> Self {
-        let world = Self::empty();
-        let stored = world.artifacts.put(content.to_vec().into()).await.unwrap();
-        let events = events(lines, &stored.location, &stored.sha256, content.len());
-        let records: Vec<Record> = events.into_iter().map(|event| event.record).collect();
-        world.store.append(&run(), records).await.unwrap();
-        world
-    }
-
-    fn file(&self) -> std::path::PathBuf {
-        self.folder.path().join("run.shipsec")
-    }
-
-    async fn export(&self, contents: Contents) -> Archive {
-        export(
-            &self.store,
-            &self.artifacts,
-            &run(),
-            contents,
-            &self.file(),
-            true,
-        )
-        .await
-        .unwrap();
-        Archive::open(self.file()).unwrap()
-    }
-}
-
-async fn log(store: &dyn TraceStore) -> Vec<String> {
-    let events = store.read(&run(), 0, usize::MAX).await.unwrap();
-    events
-        .iter()
-        .map(|event| serde_json::to_string(event).unwrap())
-        .collect()
-}
+use crate::support::{World, events, log, run};
 
 #[tokio::test]
 async fn a_run_comes_back_as_it_was() {
@@ -211,6 +128,68 @@ async fn artifacts_come_along_by_choice_and_files_are_kept() {
     assert_eq!((told.artifacts, told.missing.len()), (0, 1));
 }
 
+#[tokio::test]
+async fn the_run_of_an_archive_brings_its_artifacts_along() {
+    let world = World::of(3, b"content").await;
+    let archive = world.export(Contents::All).await;
+    let store: Arc<dyn TraceStore> = Arc::new(archive.clone());
+    let again = world.folder.path().join("again");
+    let written = export(&store, &archive, &run(), Contents::All, &again, false).await;
+    let written = written.unwrap();
+    assert_eq!((written.artifacts, written.missing.len()), (1, 0));
+    let again = Archive::open(&again).unwrap();
+    let location = &archive.manifest().artifacts[0].location;
+    assert_eq!(again.artifact(location).unwrap().unwrap(), b"content");
+    let there = World::empty();
+    again.import(&there.store, &there.artifacts).await.unwrap();
+    assert_eq!(log(&*there.store).await, log(&*world.store).await);
+    // They are asked for, or not; and what the file does not have is told.
+    let bare = world.folder.path().join("bare");
+    let log = export(&store, &archive, &run(), Contents::Log, &bare, false).await;
+    assert_eq!(log.unwrap().artifacts, 0);
+    let bare = Archive::open(&bare).unwrap();
+    let more = world.folder.path().join("more");
+    let told = export(&store, &bare, &run(), Contents::All, &more, false).await;
+    assert_eq!(told.unwrap().missing, std::slice::from_ref(location));
+}
+
+#[tokio::test]
+async fn an_artifact_that_cannot_be_read_is_no_artifact_that_is_gone() {
+    let world = World::of(3, b"content").await;
+    let folder = world.folder.path().join("artifacts");
+    let kept = ArtifactStore::folder(&folder).unwrap();
+    let location = kept.put("content".into()).await.unwrap().location;
+    let (store, file) = (&world.store, world.file());
+    let written = async |contents| export(store, &kept, &run(), contents, &file, true).await;
+    assert_eq!(written(Contents::All).await.unwrap().artifacts, 1);
+    fs::remove_file(&file).unwrap();
+    let path = folder.join(&location);
+    // Other bytes than those that the log speaks of, which no import would take.
+    for (bytes, problem) in [
+        (&b"contenT"[..], "its bytes are not those"),
+        (b"", "its bytes are not those"),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        let error = written(Contents::All).await.unwrap_err().to_string();
+        assert!(
+            error.contains(&location) && error.contains(problem),
+            "{error}"
+        );
+    }
+    // Something is in the way.
+    let parent = path.parent().unwrap();
+    fs::remove_dir_all(parent).unwrap();
+    fs::write(parent, "in the way").unwrap();
+    let error = written(Contents::All).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::Artifact { .. }), "{error}");
+    assert!(error.to_string().contains(&location), "{error}");
+    assert!(!file.exists(), "nothing is left behind");
+    // Whoever does not ask for it does not hear of it, and what is gone is gone.
+    assert_eq!(written(Contents::Log).await.unwrap().artifacts, 0);
+    fs::remove_file(parent).unwrap();
+    assert_eq!(written(Contents::All).await.unwrap().missing, [location]);
+}
+
 /// Writes a zip file of these entries.
 fn zip(path: &Path, entries: &[(&str, Vec<u8>)]) {
     let mut zip = ZipWriter::new(fs::File::create(path).unwrap());
@@ -224,8 +203,8 @@ fn zip(path: &Path, entries: &[(&str, Vec<u8>)]) {
 /// The manifest of a run of this log, in one chunk.
 fn manifest(log: &[u8], events: u64) -> Json {
     json!({"format": "shipsec-archive", "version": 1, "createdAt": "2025-10-16T09:12:03Z",
-        "runs": [{"runId": "r", "status": "RUNNING", "startedAt": "2025-10-16T09:12:03Z",
-            "updatedAt": "2025-10-16T09:12:03Z", "events": events, "chunks": [{"entry": "runs/r/1.jsonl",
+        "runs": [{"runId": "r", "status": "RUNNING", "startedAt": "2025-10-16T09:12:03.000001Z",
+            "updatedAt": "2025-10-16T09:12:03.000001Z", "events": events, "chunks": [{"entry": "runs/r/1.jsonl",
             "first": 1, "events": events, "size": log.len(), "sha256": hex::encode(Sha256::digest(log))}]}],
         "artifacts": []})
 }
@@ -292,6 +271,30 @@ async fn hostile_files_are_refused_and_leave_nothing() {
     let mut newer = manifest(&whole, count);
     newer["version"] = 2.into();
     said.push(tried(&of(&newer, &whole)).await);
+    for version in [json!(0), json!(-1), json!("1"), Json::Null] {
+        let mut none = manifest(&whole, count);
+        none["version"] = version;
+        said.push(tried(&of(&none, &whole)).await);
+    }
+    // A manifest that tells something else than the log.
+    for (field, other) in [
+        ("status", "COMPLETED"),
+        ("workflowId", "another"),
+        ("startedAt", "2024-10-16T09:12:03.000001Z"),
+        ("updatedAt", "2026-10-16T09:12:03.000001Z"),
+    ] {
+        let mut lying = manifest(&whole, count);
+        lying["runs"][0][field] = other.into();
+        said.push(tried(&of(&lying, &whole)).await);
+        let listed = Archive::open(&path)
+            .unwrap()
+            .runs(&RunFilter::default())
+            .await;
+        assert_eq!(listed.unwrap_err().kind(), StoreErrorKind::Corrupt);
+    }
+    let mut empty = manifest(&whole, 0);
+    empty["runs"][0]["chunks"] = json!([]);
+    said.push(tried(&of(&empty, &whole)[..1]).await);
     let mut bomb = manifest(&whole, count);
     bomb["runs"][0]["chunks"][0]["size"] = 10.into();
     said.push(tried(&of(&bomb, &vec![b' '; 50_000_000])).await);

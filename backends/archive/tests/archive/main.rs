@@ -1,0 +1,5 @@
+//! Archives: written, read, imported, and hostile.
+
+mod files;
+mod import;
+mod support;
