@@ -2,7 +2,8 @@
 // rectangle in the colour of its state.
 
 import { s, say, set } from "../ui/dom.ts";
-import { iconPath } from "../ui/states.ts";
+import { iconPath, word } from "../ui/states.ts";
+import { fit } from "../ui/fit.ts";
 import { cut, oneLine } from "../ui/text.ts";
 import type { Box } from "./graph.ts";
 import { progressText, type BoxLook } from "./looks.ts";
@@ -12,11 +13,6 @@ export interface BoxElement {
   readonly element: SVGGElement;
   show(look: BoxLook): void;
   select(selected: boolean): void;
-}
-
-/** How many characters of a size fit into so many pixels, about. */
-function fits(pixels: number, size: number): number {
-  return Math.max(3, Math.floor(pixels / (size * 0.56)));
 }
 
 /** The id that tests find a box by. */
@@ -46,9 +42,10 @@ export function farBox(box: Box): BoxElement {
 /** A card. */
 export function nearBox(box: Box): BoxElement {
   const icon = s("path", { class: "node-icon", transform: "translate(14 12) scale(1.25)" });
-  const label = s("text", { class: "node-label", x: 44, y: 27 });
-  const big = s("text", { class: "node-big", x: 46, y: 50 }, cut(box.label, fits(184, 26)));
-  const sub = s("text", { class: "node-sub", x: 44, y: 43 }, cut(box.component || box.node, fits(186, 11)));
+  const label = s("text", { class: "node-label", x: 44, y: 27 }, fit(box.label, 182, "600 13px"));
+  const big = s("text", { class: "node-big", x: 52, y: 36 }, fit(box.label, 178, "600 21px"));
+  const brief = s("text", { class: "node-brief", x: 16, y: 63 });
+  const sub = s("text", { class: "node-sub", x: 44, y: 43 }, cut(box.component || box.node, 27));
   const note = s("text", { class: "node-note", x: 14, y: 64 });
   const number = s("text", { class: "node-count", x: box.w - 12, y: 64, "data-testid": `progress-${box.key}` });
   const track = s("rect", { class: "track", x: 14, y: 70, width: box.w - 26, height: 3, rx: 1.5 });
@@ -58,7 +55,7 @@ export function nearBox(box: Box): BoxElement {
   const body = s("g", { class: "body" },
     s("rect", { class: "card", width: box.w, height: box.h, rx: 10 }),
     s("path", { class: "stripe", d: `M10 0A10 10 0 0 0 0 10V${box.h - 10}A10 10 0 0 0 10 ${box.h}A6 10 0 0 1 4 ${box.h - 10}V10A6 10 0 0 1 10 0z` }),
-    icon, label, big, sub, note, number, track, bar, badge, title);
+    icon, label, big, brief, sub, note, number, track, bar, badge, title);
   const element = s("g", {
     class: "node", role: "button", tabindex: -1, "data-testid": testId(box), "data-key": box.key, transform: `translate(${box.x} ${box.y})`,
   }, body);
@@ -72,11 +69,11 @@ export function nearBox(box: Box): BoxElement {
       set(element, "aria-label", told(box, look));
       set(icon, "d", iconPath(look.look));
       say(title, oneLine(`${box.label} (${box.node})\n${look.note}`));
-      const wide = look.badge ? look.badge.length * 6 + 12 : 0;
-      say(label, cut(box.label, fits(box.w - 56 - wide, 13)));
+      const wide = look.badge ? look.badge.length * 6 + 14 : 0;
       const progress = progressText(look);
       say(number, progress && (look.unit && progress.length + look.unit.length < 18 ? `${progress} ${oneLine(look.unit)}` : progress));
-      say(note, cut(look.note, fits(box.w - 36 - (number.textContent?.length ?? 0) * 6.2, 11)));
+      say(note, fit(look.note, box.w - 36 - (number.textContent?.length ?? 0) * 6.4, "600 11px"));
+      say(brief, word(look.look));
       const part = look.total ? Math.min(1, Math.max(0, (look.done ?? 0) / look.total)) : 0;
       set(track, "class", look.total ? "track" : "track none");
       set(bar, "width", (part * (box.w - 26)).toFixed(1));
@@ -91,8 +88,8 @@ export function nearBox(box: Box): BoxElement {
         badged = look.badge ?? "";
         badge.replaceChildren();
         if (badged) {
-          badge.append(s("rect", { x: box.w - wide - 8, y: 9, width: wide, height: 16, rx: 8 }),
-            s("text", { x: box.w - 8 - wide / 2, y: 20.5 }, oneLine(badged)));
+          badge.append(s("rect", { x: box.w - wide - 8, y: -8, width: wide, height: 16, rx: 8 }),
+            s("text", { x: box.w - 8 - wide / 2, y: 3.5 }, oneLine(badged)));
         }
       }
     },

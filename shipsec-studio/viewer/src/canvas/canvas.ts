@@ -12,7 +12,7 @@ import { finder } from "./finder.ts";
 
 /** Below this zoom a box is a rectangle; below the second one its name is all that can be read. */
 const FAR = 0.2;
-const MIDDLE = 0.5;
+const MIDDLE = 0.66;
 /** So many lines far away are drawn as one path for each state. */
 const MERGE = 600;
 
@@ -30,7 +30,7 @@ export interface CanvasEvents {
 export class Canvas {
   readonly element: HTMLElement;
   readonly #events: CanvasEvents;
-  readonly #port = h("div", { class: "port" });
+  readonly #port = h("div", { class: "view" });
   readonly #camera: Camera;
   readonly #finder = finder((key) => this.#found(key));
   readonly #worlds: SVGGElement[] = [];
@@ -246,7 +246,8 @@ export class Canvas {
     for (const group of this.#graph.groups) {
       const label = oneLine(group.label);
       this.#back.append(s("g", { class: `group${group.folded ? " folded" : ""}`, transform: `translate(${group.x} ${group.y})` },
-        s("rect", { width: group.w, height: group.h, rx: 14 })));
+        // Where others stand among its nodes, a frame around all would claim them as well.
+        ...(group.apart ?? [{ x: 0, y: 0, w: group.w, h: group.h }]).map((area) => s("rect", { x: area.x, y: area.y, width: area.w, height: area.h, rx: 14 }))));
       // The name is a button, and stands above the nodes.
       const old = this.#front.querySelector(`[data-fold="${CSS.escape(group.key)}"]`);
       if (old) continue;

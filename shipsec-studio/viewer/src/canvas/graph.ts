@@ -42,6 +42,8 @@ export interface Group extends Point {
   readonly h: number;
   readonly folded: boolean;
   readonly size: number;
+  /** Frames around each of its nodes, from its own corner, where nodes of others stand between them. */
+  readonly apart?: readonly { readonly x: number; readonly y: number; readonly w: number; readonly h: number }[];
 }
 
 /** Everything on a canvas. */
@@ -146,9 +148,12 @@ export function fold(graph: Graph, folded: ReadonlySet<string>): Graph {
     const bottom = Math.max(...members.map((box) => box.y + box.h));
     const label = members[0]?.group ?? "";
     const is = folded.has(key);
+    const own = new Set(members);
+    const among = graph.boxes.some((box) => !own.has(box) && box.x < right && box.x + box.w > x && box.y < bottom && box.y + box.h > y);
+    const apart = among ? members.map((box) => ({ x: box.x - x, y: box.y - y + NAME - PAD, w: box.w + 2 * PAD, h: box.h + 2 * PAD })) : undefined;
     groups.push(is
       ? { key, label, size: members.length, folded: true, x: (x + right) / 2 - W / 2 - PAD, y: (y + bottom) / 2 - H / 2 - NAME, w: W + 2 * PAD, h: H + NAME + PAD }
-      : { key, label, size: members.length, folded: false, x: x - PAD, y: y - NAME, w: right - x + 2 * PAD, h: bottom - y + NAME + PAD });
+      : { key, label, size: members.length, folded: false, apart, x: x - PAD, y: y - NAME, w: right - x + 2 * PAD, h: bottom - y + NAME + PAD });
     if (!is) continue;
     const box: Box = {
       key, node: key, side: members[0]?.side, label, component: `${members.length} nodes`,

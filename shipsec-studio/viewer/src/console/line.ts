@@ -60,8 +60,7 @@ export function fillRow(row: HTMLElement, event: Event | undefined, time: number
     h("span", { class: "level" }, event.level),
     h("span", { class: "node-name", title: event.nodeId ? oneLine(event.nodeId) : "the run", "data-node": event.nodeId ?? "" }, event.nodeId ? cut(name, 40) : "run"),
     h("span", { class: "stream" }, stream && stream !== "log" ? cut(stream, 8) : ""),
-    h("span", { class: "message" }, ...marked(cut(said, MOST), wanted),
-      said.length > MOST && h("span", { class: "tag" }, `${count(said.length)} characters`),
+    h("span", { class: "message" }, said.length > MOST && h("span", { class: "tag" }, `${count(said.length)} characters`), ...marked(cut(said, MOST), wanted),
       extra && h("span", { class: "extra" }, " ", ...marked(cut(extra, FIELDS), wanted))));
 }
 

@@ -3,7 +3,9 @@
 
 import type { Attempt, RunLog } from "../model.ts";
 import { frame, h, s, set } from "../ui/dom.ts";
-import { cut, oneLine, span } from "../ui/text.ts";
+import { fit } from "../ui/fit.ts";
+import { upTo } from "../ui/sorted.ts";
+import { oneLine, span } from "../ui/text.ts";
 import type { Scale } from "./scale.ts";
 
 /** Pixels to the left of the bars, where the names stand. */
@@ -24,8 +26,11 @@ export class Gantt {
   readonly #spacer = h("div");
   readonly #draw = frame(() => this.#show());
   #lanes: Lane[] = [];
+  #starts: number[] = [];
   #seen = -1;
   #selected = "";
+  /** Whether what began last stays in sight. */
+  #following = true;
 
   constructor(log: RunLog, scale: Scale, name: (node: string) => string, select: (node: string) => void) {
     this.#log = log;
@@ -34,6 +39,7 @@ export class Gantt {
     this.#spacer.append(this.#svg);
     this.element = h("div", { class: "gantt", "data-testid": "gantt" }, this.#spacer);
     this.element.addEventListener("scroll", this.#draw);
+    for (const by of ["wheel", "touchmove"]) this.element.addEventListener(by, () => (this.#following = false), { passive: true });
     new ResizeObserver(this.#draw).observe(this.element);
     this.#svg.addEventListener("click", (event) => {
       const node = (event.target as Element).closest("[data-lane]")?.getAttribute("data-lane");
@@ -52,14 +58,19 @@ export class Gantt {
         else lanes.set(attempt.nodeId, { node: attempt.nodeId, attempts: [attempt] });
       }
       this.#lanes = [...lanes.values()];
+      this.#starts = this.#lanes.map((lane) => lane.attempts[0]?.started ?? 0);
       this.#spacer.style.height = `${this.#lanes.length * ROW + 4}px`;
     }
     this.#draw();
   }
 
-  /** Draws anew, for another scale. */
-  refresh(): void {
-    this.#draw();
+  /** Brings what began last before a time into sight, unless somebody scrolls; `again` after that too. */
+  follow(time: number, again: boolean): void {
+    this.#following ||= again;
+    if (!this.#following || this.#selected) return;
+    const begun = upTo(this.#starts, time);
+    const top = Math.max(0, begun * ROW + 4 - this.element.clientHeight);
+    if (Math.abs(this.element.scrollTop - top) > 1) this.element.scrollTop = top;
   }
 
   /** Marks a node, and brings its row into sight. */
@@ -86,7 +97,7 @@ export class Gantt {
     this.#rows.replaceChildren(...lanes.map((lane, at) => {
       const row = s("g", { class: `lane${lane.node === this.#selected ? " selected" : ""}`, "data-lane": lane.node, role: "listitem", transform: `translate(0 ${at * ROW})` },
         s("rect", { class: "ground", width: clientWidth, height: ROW }),
-        s("text", { x: NAMES - 10, y: 13 }, cut(this.#name(lane.node), 26)));
+        s("text", { x: NAMES - 10, y: 13 }, fit(this.#name(lane.node), NAMES - 20, "400 11px")));
       for (const attempt of lane.attempts) {
         const from = this.#scale.length(attempt.started) * per;
         const to = this.#scale.length(attempt.ended ?? this.#scale.end) * per;

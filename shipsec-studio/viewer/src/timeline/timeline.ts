@@ -27,6 +27,7 @@ export class Timeline {
   readonly #scrubber: HTMLElement;
   readonly #drawAxis = frame(() => this.#ticks());
   #node = "";
+  #mode = "";
 
   constructor(log: RunLog, scale: Scale, moment: Moment, name: (node: string) => string, select: (node: string) => void) {
     this.#log = log;
@@ -100,6 +101,9 @@ export class Timeline {
     this.#knob.style.transform = this.#hair.style.transform = `translateX(${x.toFixed(1)}px)`;
     this.#future.style.left = `${x.toFixed(1)}px`;
     const playing = String(moment.playing);
+    const mode = `${moment.live} ${playing}`;
+    this.#gantt.follow(log.last ? log.timeOf(moment.at) : 0, mode !== this.#mode && (moment.live || moment.playing));
+    this.#mode = mode;
     if (this.#play.dataset["playing"] !== playing) {
       this.#play.dataset["playing"] = playing;
       put(this.#play, icon(moment.playing ? "pause" : "play"));

@@ -64,7 +64,7 @@ export class Panel {
     const { definition, look, newest } = context;
     const action = list(field(definition, "actions")).find((action) => field(action, "ref") === id);
     const label = text(field(own(field(definition, "nodes"), id), "label")) || id;
-    parts.show("head", [look.look, look.note, node !== undefined], () => [
+    parts.show("head", [label, look.look, look.note, node !== undefined], () => [
       h("header", null,
         h("div", null, h("h2", null, cut(label, 120)), h("div", { class: "mono muted" }, cut(id, 120))),
         button("", () => this.#events.close(), { class: "quiet", "aria-label": "Close the panel", title: "Close (Esc)" }, icon("close"))),

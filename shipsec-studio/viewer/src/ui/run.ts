@@ -94,7 +94,9 @@ export class RunPage implements Page {
     const lower = h("section", { class: "lower", "aria-label": "Console and artifacts" },
       h("div", { class: "tabs", role: "tablist" }, log.tab, artifacts.tab), log.body, artifacts.body);
     this.element = h("main", { class: "run-page" }, this.#header.element,
-      h("div", { class: "stage" }, this.#canvas.element, this.#panel.element), this.#timeline.element, splitter(lower), lower);
+      h("div", { class: "below" },
+        h("div", { class: "column" }, h("div", { class: "stage" }, this.#canvas.element), this.#timeline.element, splitter(lower), lower),
+        this.#panel.element));
     this.#tab("log");
     this.#goTo = place().at;
     this.#node = place().node ?? "";
