@@ -81,7 +81,7 @@ fn named(url: &str, scheme: &str, option: &str) -> Result<Named, Failure> {
 }
 
 /// Makes the workspace folder, which keeps itself out of version control.
-fn make_folder() -> Result<(), Failure> {
+pub(crate) fn make_folder() -> Result<(), Failure> {
     folder_for_itself().map_err(|error| {
         Failure::unusable(format!(
             "workspace folder {FOLDER}: {error}; run in a folder that you can write to"

@@ -14,7 +14,7 @@ use crate::{
     args::ServeArgs,
     failure::Failure,
     inputs,
-    workspace::{self, Access as Open, Artifacts},
+    workspace::{self, Access as Open, Artifacts, FOLDER},
 };
 
 /// Runs that are gone on with at the start.
@@ -37,7 +37,10 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         let artifacts = Artifacts::open(&args.place, Open::Write)?;
         let folder = match &args.workflows {
             Some(folder) => folder.clone(),
-            None => workspace::make_folder()?.join("workflows"),
+            None => {
+                workspace::make_folder()?;
+                Path::new(FOLDER).join("workflows")
+            }
         };
         let workflows = Arc::new(WorkflowFolder::new(folder));
         let registry = Arc::new(shipsec_components::registry());
