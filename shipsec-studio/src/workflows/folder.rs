@@ -72,8 +72,12 @@ fn number(name: &str) -> Option<u32> {
 fn numbers(folder: &Path) -> Result<Vec<u32>, WorkflowStoreError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unusable(folder, "read")(error)),
+        Err(error) => {
+            return match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(Vec::new()),
+                _ => Err(unusable(folder, "read")(error)),
+            };
+        }
     };
     let mut numbers = Vec::new();
     for entry in entries {
