@@ -7,6 +7,7 @@ mod diff;
 mod durable;
 mod live;
 mod replay;
+mod serve;
 mod stress;
 mod support;
 mod terminal;
