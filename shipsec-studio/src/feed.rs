@@ -148,9 +148,7 @@ impl Feeds {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(feed) = open.get(run).and_then(Weak::upgrade) {
             let seen = feed.seen.subscribe();
-            if matches!(*seen.borrow(), Seen::Upto(_)) {
-                return (feed, seen);
-            }
+            return (feed, seen);
         }
         let (sender, seen) = watch::channel(Seen::Upto(last));
         let ring = Ring {
@@ -216,29 +214,37 @@ async fn follow(
                 if feed.seen.receiver_count() > 0 {
                     continue;
                 }
-                if open.get(&run).is_some_and(|other| std::ptr::eq(other.as_ptr(), &*feed)) {
-                    open.remove(&run);
+                forget(&mut open, &run, &feed);
+                return;
+            }
+        };
+        let why = match page.and_then(|page| frames(&page)) {
+            Ok(frames) => {
+                let is_final = frames.iter().any(|frame| frame.is_final);
+                last = feed.push(frames);
+                if !is_final {
+                    feed.seen.send_replace(Seen::Upto(last));
+                    continue;
                 }
-                return;
+                // Whoever listens reads to the end, from the frames or from the store.
+                None
             }
+            Err(error) => Some(error.to_string().into()),
         };
-        let frames = page.and_then(|page| frames(&page));
-        let frames = match frames {
-            Ok(frames) => frames,
-            Err(error) => {
-                feed.seen
-                    .send_replace(Seen::Closed(Some(error.to_string().into())));
-                return;
-            }
-        };
-        let is_final = frames.iter().any(|frame| frame.is_final);
-        last = feed.push(frames);
-        feed.seen.send_replace(Seen::Upto(last));
-        if is_final {
-            // Whoever listens reads to the end from the frames or the store.
-            feed.seen.send_replace(Seen::Closed(None));
-            return;
-        }
+        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        forget(&mut open, &run, &feed);
+        feed.seen.send_replace(Seen::Closed(why));
+        return;
+    }
+}
+
+/// Forgets a feed, unless another one has taken its place.
+fn forget(open: &mut HashMap<RunId, Weak<Feed>>, run: &RunId, feed: &Arc<Feed>) {
+    if open
+        .get(run)
+        .is_some_and(|other| std::ptr::eq(other.as_ptr(), &**feed))
+    {
+        open.remove(run);
     }
 }
 
