@@ -112,7 +112,7 @@ fn what_follows_from_an_output_is_counted_apart() {
 #[test]
 fn durations_are_compared_with_a_threshold_alone_and_have_a_unit() {
     let desk = Desk::new();
-    let mut run = |ms: u32| {
+    let run = |ms: u32| {
         desk.graph(
             "graph.json",
             &behind_start(&[("nap", "dev.sleep", json!({ "ms": ms }))]),
