@@ -46,6 +46,11 @@ fn nodes_and_items(view: &RunView) -> impl Iterator<Item = &NodeView> {
     nodes.chain(items).filter(|node| !node.state.is_final())
 }
 
+/// The nodes, and items of nodes, that wait for a person.
+pub(crate) fn waiting(view: &RunView) -> impl Iterator<Item = &NodeView> {
+    nodes_and_items(view).filter(|node| node.awaiting.is_some())
+}
+
 /// Everything that waits for a person: in the run itself, then in the runs that its nodes have called
 /// and wait for, at any depth.
 pub(crate) async fn questions(of: &Found, view: &RunView) -> Result<Vec<Asked>, Failure> {

@@ -1,5 +1,10 @@
 //! Runs that call runs: which is the last one, who is answered, and who goes on.
 
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Stdio},
+};
+
 use serde_json::{Value as Json, json};
 
 use crate::{
@@ -119,4 +124,66 @@ fn questions_of_several_runs_are_told_apart() {
     }
     let ended = child.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(0));
+}
+
+/// What a command says up to a line, and the command.
+fn said_until(desk: &Desk, arguments: &[&str], line: &str) -> (String, Child) {
+    let mut command = desk.command(arguments);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    let mut said = String::new();
+    for read in out.lines() {
+        let read = read.unwrap();
+        said.push_str(&read);
+        said.push('\n');
+        if read.contains(line) {
+            return (said, child);
+        }
+    }
+    panic!("no line has {line:?}:\n{said}");
+}
+
+/// How to answer is said where somebody is asked, also in a run that was called.
+#[test]
+fn whoever_watches_is_told_how_to_answer() {
+    let desk = desk();
+    let how = "answer with: ";
+    let (said, child) = said_until(&desk, &["run", "inner.json"], how);
+    kill(child);
+    insta::assert_snapshot!("how_to_answer", steady(&said));
+    let resume = ["resume", "last", "--output", "plain"];
+    let (again, child) = said_until(&desk, &resume, how);
+    kill(child);
+    assert!(again.contains("ask waits for an answer: Go on?"), "{again}");
+
+    let (said, child) = said_until(&desk, &["run", "outermost.json"], how);
+    assert_eq!(said.matches(how).count(), 1, "{said}");
+    let lines: Vec<_> = said.lines().collect();
+    let (asked, how_to) = (lines[lines.len() - 2], lines[lines.len() - 1]);
+    let (_, command) = how_to.split_once("shipsec ").unwrap();
+    let arguments: Vec<&str> = command.split([' ', ',']).take(4).collect();
+    assert!(
+        asked.contains(&format!("node ask of run {} waits", arguments[1])),
+        "{said}"
+    );
+    // As it says; the process that runs all three goes on.
+    desk.shipsec(&arguments).ends(0);
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+}
+
+#[test]
+fn what_does_not_fit_a_workflow_that_is_called_is_told_by_field() {
+    let desk = Desk::new();
+    let mut inner = behind_start(&[("nap", "dev.sleep", json!({"ms": 0}))]);
+    let inputs =
+        json!([{"id": "host", "type": "text", "required": true}, {"id": "port", "type": "number"}]);
+    inner["nodes"][0]["data"] = json!({"config": {"params": {"runtimeInputs": inputs}}});
+    desk.graph("inner.json", &inner);
+    let call = ("call", "core.workflow.call", json!({"workflow": "inner"}));
+    let mut outer = behind_start(&[call]);
+    outer["nodes"][1]["data"]["config"]["inputOverrides"] = json!({"inputs": {"port": "many"}});
+    desk.graph("outer.json", &outer);
+    let said = desk.shipsec(&["run", "outer.json"]).ends(1);
+    insta::assert_snapshot!("fields_of_a_call", steady(&said.out));
 }
