@@ -2,16 +2,21 @@
 //! something share.
 
 use std::{
-    future::Future, io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
+    collections::HashMap, future::Future, io::Write as _, path::PathBuf, process::ExitCode,
+    sync::Arc, time::Duration,
 };
 
-use futures::StreamExt as _;
+use futures::{
+    StreamExt as _,
+    stream::{BoxStream, SelectAll},
+};
 use shipsec_core::{
+    RunId,
     context::NodeLogLayer,
-    event::{Trigger, WorkflowStatus},
+    event::{Event, EventKind, Trigger, WorkflowStatus},
     execute::{Executor as _, LocalExecutor, RunHandle, RunOutcome, RunRequest},
     run::RunView,
-    trace::{TraceStore, TraceStoreExt as _},
+    trace::{StoreError, TraceStore, TraceStoreExt as _},
     workflow::FolderWorkflows,
 };
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -135,12 +140,14 @@ impl Host {
         title: &str,
         view: RunView,
     ) -> Result<ExitCode, Failure> {
-        let mut shown = View::new(self.output, title, run.id().as_str())?;
+        let mut shown = View::new(self.output, title, run.id().as_str(), &self.place)?;
+        shown.begin(&view)?;
         let mut following = Following {
             view,
             shown: &mut shown,
             interrupts: self.interrupts,
             said: self.said,
+            called: HashMap::new(),
             asked: 0,
         };
         let outcome = following.follow(&self.store, &run).await?;
@@ -163,6 +170,9 @@ impl Host {
     }
 }
 
+/// The log of a run that was called, some events at a time.
+type Called = BoxStream<'static, Vec<Result<Event, StoreError>>>;
+
 /// A run, and whoever watches it.
 struct Following<'a> {
     view: RunView,
@@ -170,6 +180,8 @@ struct Following<'a> {
     interrupts: Interrupts,
     /// What the library says beside the log.
     said: UnboundedReceiver<String>,
+    /// The runs that it called, and those that these called.
+    called: HashMap<RunId, RunView>,
     /// How often somebody asked it to stop.
     asked: u32,
 }
@@ -187,6 +199,7 @@ impl Following<'_> {
             tokio::time::interval(self.shown.tick().unwrap_or(Duration::from_secs(3600)));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut outcome: Option<Arc<RunOutcome>> = None;
+        let mut called = SelectAll::new();
         loop {
             tokio::select! {
                 some = events.next() => {
@@ -195,8 +208,27 @@ impl Following<'_> {
                         let event = event.map_err(Failure::failed)?;
                         self.view.apply(&event);
                         self.shown.event(&self.view, &event)?;
+                        called.extend(self.call(store, &event));
                     }
                     self.shown.refresh(&self.view)?;
+                }
+                Some(some) = called.next(), if !called.is_empty() => {
+                    // One that cannot be read is not what is followed here.
+                    let some: Vec<Event> = some.into_iter().filter_map(Result::ok).collect();
+                    for event in &some {
+                        called.extend(self.call(store, event));
+                        if let Some(view) = self.called.get_mut(&event.run_id) {
+                            view.apply(event);
+                        }
+                    }
+                    let view = some.first().and_then(|event| self.called.get(&event.run_id));
+                    if let Some(view) = view {
+                        self.shown.called(view, &some)?;
+                        if view.status.is_final() {
+                            let run = view.run_id.clone();
+                            self.called.insert(run.clone(), RunView::new(run));
+                        }
+                    }
                 }
                 ended = run.wait(), if outcome.is_none() => {
                     // The log ends with the run, unless it could not be written.
@@ -220,6 +252,20 @@ impl Following<'_> {
             Some(outcome) => outcome,
             None => run.wait().await,
         })
+    }
+
+    /// The log of a run that an event says was called: somebody may be asked there.
+    fn call(&mut self, store: &Arc<dyn TraceStore>, event: &Event) -> Option<Called> {
+        let EventKind::NodeChildStarted(child) = &event.kind else {
+            return None;
+        };
+        let run = &child.run_id;
+        if self.shown.is_log() || self.called.contains_key(run) {
+            return None;
+        }
+        self.called.insert(run.clone(), RunView::new(run.clone()));
+        let events = store.subscribe(run.clone(), 0).ready_chunks(PAGE);
+        Some(events.boxed())
     }
 
     /// First with clean-up, then without; and then at once, whatever the run does.

@@ -10,6 +10,7 @@ use shipsec_core::{
 use super::host::{Host, hosted};
 use crate::{
     args::{ResumeArgs, RunArg},
+    calls,
     failure::Failure,
     inputs,
     runs::Found,
@@ -38,11 +39,29 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
 
 /// Goes on with a run, and follows it to its end.
 pub(super) async fn go_on(host: Host, found: &Found) -> Result<ExitCode, Failure> {
-    let view = found.view().await?;
-    let run = host.executor.resume(&found.id).await;
+    let mut view = found.view().await?;
+    let outer = match view.status.is_final() {
+        true => None,
+        false => calls::outermost(found, &view).await?,
+    };
+    if let Some(outer) = outer {
+        if !host.is_log() {
+            anstream::println!("{}", instead(&view, &outer));
+        }
+        view = outer;
+    }
+    let run = host.executor.resume(&view.run_id).await;
     let run = run.map_err(|error| cannot(&error))?;
     let title = title(&view);
     host.follow(run, &title, view).await
+}
+
+/// Says that another run is gone on with than the one that was named.
+pub(super) fn instead(named: &RunView, outer: &RunView) -> String {
+    format!(
+        "run {} waits for run {}, which it called: going on with both",
+        outer.run_id, named.run_id
+    )
 }
 
 pub(super) fn title(view: &RunView) -> String {

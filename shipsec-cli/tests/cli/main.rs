@@ -2,6 +2,7 @@
 
 mod archive;
 mod bad_days;
+mod calls;
 mod commands;
 mod diff;
 mod durable;

@@ -338,6 +338,7 @@ fn examine(
         scheme: group("scheme"),
         user: group("user"),
         host: group("host"),
+        tail: group("tail"),
         quoted: !group("quote").is_empty(),
         comment,
         path: class,
