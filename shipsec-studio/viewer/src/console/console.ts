@@ -108,6 +108,14 @@ export class Console {
     this.#only.disabled = !node;
   }
 
+  /** Nodes have got other names. */
+  rename(): void {
+    const node = this.#node;
+    this.#node = "";
+    this.select(node);
+    this.#list.refresh();
+  }
+
   /** Puts the cursor into the search field. */
   search(): void {
     this.#text.focus();

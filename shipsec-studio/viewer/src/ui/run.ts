@@ -161,6 +161,8 @@ export class RunPage implements Page {
       this.#details = details;
       for (const [id, of] of Object.entries(details.definition?.nodes ?? {})) this.#labels.set(id, text(field(of, "label")) || id);
       this.#known = -1;
+      this.#grown = true;
+      this.#console.rename();
       this.#draw();
     } catch (error) {
       if (this.#closed) return;
@@ -223,7 +225,8 @@ export class RunPage implements Page {
       run: this.#run, definition, newest: moment.at === log.last, look: looks.box(box), attempts: this.#attemptsOf(this.#node, moment.at),
     });
     if (this.#goTo === undefined) note({ at: moment.live ? undefined : moment.at });
-    document.title = `${oneLine(text(definition?.title) || this.#run)} · ${statusWord(newest.status)} · ShipSec Studio`;
+    const title = `${oneLine(text(definition?.title) || this.#run)} · ${statusWord(newest.status)} · ShipSec Studio`;
+    if (document.title !== title) document.title = title;
   }
 
   /** Draws the plan, and what turned up without being planned. */
