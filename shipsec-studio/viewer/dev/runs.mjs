@@ -65,7 +65,7 @@ class Log {
   }
 
   progress(at, node, done, total, unit) {
-    return this.add("NODE_PROGRESS", at, node, { done, total, unit, source: "tool" }, { message: `scanned ${done}/${total}` });
+    return this.add("NODE_PROGRESS", at, node, { done, total, unit, source: "tool" }, { message: total ? `scanned ${done}/${total}` : `scanned ${done}` });
   }
 
   done(at, node, outputs = {}, more = {}, attempt = 1) {

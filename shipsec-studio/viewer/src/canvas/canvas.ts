@@ -15,6 +15,9 @@ const FAR = 0.24;
 const MIDDLE = 0.66;
 /** So many lines far away are drawn as one path for each state. */
 const MERGE = 2500;
+/** From this zoom on a rectangle has an icon, unless there are more than so many of them. */
+const ICON = 0.11;
+const ICONS = 1500;
 /** How often that is done while they change, in milliseconds. */
 const MERGE_EVERY = 250;
 
@@ -53,6 +56,8 @@ export class Canvas {
   #edges = new Map<string, Shown<Line, LineElement, LineLook>>();
   #paths = new Map<string, string>();
   #detail = "";
+  /** Which elements boxes have now. */
+  #kind = "";
   #drawn: Area = { x: 0, y: 0, w: 0, h: 0 };
   #selected = "";
   #focus = "";
@@ -176,7 +181,8 @@ export class Canvas {
     const inside = seen.x >= drawn.x && seen.y >= drawn.y && seen.x + seen.w <= drawn.x + drawn.w && seen.y + seen.h <= drawn.y + drawn.h;
     const detail = zoom < FAR ? "far" : zoom < MIDDLE ? "middle" : "near";
     // Far more is drawn than is seen after zooming in; that costs, and is drawn anew too.
-    if (!inside || detail !== this.#detail || drawn.w > seen.w * 4) this.#draw();
+    const room = detail !== "far" || (zoom > ICON) === (this.#kind === "icon") || this.#order.length > ICONS;
+    if (!inside || detail !== this.#detail || !room || drawn.w > seen.w * 4) this.#draw();
   }
 
   /** Makes what has come into sight, and takes away what has left it. */
@@ -184,7 +190,10 @@ export class Canvas {
     const { zoom } = this.#camera;
     const detail = zoom < FAR ? "far" : zoom < MIDDLE ? "middle" : "near";
     const far = detail === "far";
-    if (far !== (this.#detail === "far")) this.#clear();
+    const room = zoom > ICON && this.#order.length <= ICONS;
+    const kind = far ? (room ? "icon" : "plain") : "card";
+    if (kind !== this.#kind) this.#clear();
+    this.#kind = kind;
     this.#detail = detail;
     set(this.#port, "data-detail", detail);
     const area = (this.#drawn = this.#camera.seen(0.3));
@@ -200,7 +209,7 @@ export class Canvas {
     }
     for (const box of inSight) {
       if (this.#boxes.has(box.key)) continue;
-      const view = far ? farBox(box) : nearBox(box);
+      const view = far ? farBox(box, room) : nearBox(box);
       this.#boxes.set(box.key, { of: box, view, look: "" });
       if (this.#holder(this.#selected) === box.key) view.select(true);
       this.#front.append(view.element);

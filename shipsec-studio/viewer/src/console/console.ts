@@ -28,7 +28,7 @@ export class Console {
   readonly #only: HTMLButtonElement;
   readonly #onlyText: HTMLElement;
   readonly #followButton: HTMLButtonElement;
-  readonly #count = h("span", { class: "muted count", "data-testid": "console-count", role: "status" });
+  readonly #count = h("span", { class: "muted count", "data-testid": "console-count" });
   readonly #body = h("div", { class: "console-body" });
   readonly #shown = new Set<string>();
   #node = "";

@@ -30,6 +30,9 @@ export interface Page {
   close(): void;
 }
 
+/** The plan is in the first event, and the picture of it comes from the server: so often it is asked for, once a second. */
+const TRIES = 20;
+
 export class RunPage implements Page {
   readonly element: HTMLElement;
   readonly #run: string;
@@ -48,7 +51,7 @@ export class RunPage implements Page {
   readonly #labels = new Map<string, string>();
   #details: RunDetails | undefined;
   #asking = false;
-  #asked = 0;
+  #tries = 0;
   #node = "";
   #grown = false;
   #known = 0;
@@ -92,7 +95,14 @@ export class RunPage implements Page {
     this.#tabs = { log: tab("log", "Console", this.#console.element), artifacts: tab("artifacts", "Artifacts", this.#artifacts.element) };
     const { log, artifacts } = this.#tabs;
     const lower = h("section", { class: "lower", "aria-label": "Console and artifacts" },
-      h("div", { class: "tabs", role: "tablist" }, log.tab, artifacts.tab), log.body, artifacts.body);
+      h("div", { class: "tabs", role: "tablist", onkeydown: (event: KeyboardEvent) => {
+        if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+        event.preventDefault();
+        event.stopPropagation();
+        const to = log.body.hidden ? "log" : "artifacts";
+        this.#tab(to);
+        this.#tabs[to].tab.focus();
+      } }, log.tab, artifacts.tab), log.body, artifacts.body);
     this.element = h("main", { class: "run-page" }, this.#header.element,
       h("div", { class: "below" },
         h("div", { class: "column" }, h("div", { class: "stage" }, this.#canvas.element), this.#timeline.element, splitter(lower), lower),
@@ -102,6 +112,7 @@ export class RunPage implements Page {
     this.#node = place().node ?? "";
     this.#stopLog = this.#log.onChange(() => this.#grow());
     this.#clock = setInterval(() => {
+      if (this.#log.last > 0 && this.#details && !this.#details.layout && this.#tries < TRIES) void this.#load();
       if (this.#moment.live && !this.#ended) this.#header.tick(this.#log.stateAt(this.#log.last), true);
     }, 1000);
     void this.#load();
@@ -154,7 +165,7 @@ export class RunPage implements Page {
   async #load(): Promise<void> {
     if (this.#asking) return;
     this.#asking = true;
-    this.#asked = performance.now();
+    this.#tries += 1;
     try {
       const details = await api.runDetails(this.#run);
       if (this.#closed) return;
@@ -183,8 +194,6 @@ export class RunPage implements Page {
       this.#goTo = undefined;
     }
     this.#moment.grow();
-    // The plan is in the first event; the picture of it comes from the server.
-    if (this.#log.last > 0 && !this.#details?.layout && performance.now() - this.#asked > 1000) void this.#load();
     this.#draw();
   }
 
