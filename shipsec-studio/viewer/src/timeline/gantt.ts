@@ -38,7 +38,7 @@ export class Gantt {
     this.#scale = scale;
     this.#name = name;
     this.#spacer.append(this.#svg);
-    this.element = h("div", { class: "gantt", "data-testid": "gantt" }, this.#spacer);
+    this.element = h("div", { class: "gantt", tabindex: 0, role: "region", "aria-label": "Attempts over time", "data-testid": "gantt" }, this.#spacer);
     this.element.addEventListener("scroll", this.#draw);
     for (const by of ["wheel", "touchmove"]) this.element.addEventListener(by, () => (this.#following = false), { passive: true });
     new ResizeObserver(this.#draw).observe(this.element);

@@ -1,6 +1,6 @@
 // The page of one run: one moment, shown by header, canvas, timeline, console and panel alike.
 
-import type { RunDetails } from "../api.ts";
+import { Problem, type RunDetails } from "../api.ts";
 import { Canvas } from "../canvas/canvas.ts";
 import { graphOf, type Box } from "../canvas/graph.ts";
 import { RunLooks } from "../canvas/looks.ts";
@@ -178,7 +178,11 @@ export class RunPage implements Page {
     } catch (error) {
       if (this.#closed) return;
       if (this.#log.last > 0) notice(told(error), "error");
-      else put(this.element, h("div", { class: "hint whole-page" }, h("h2", null, "This run cannot be shown"), h("p", null, visible(told(error)))));
+      else {
+        // What the server does not have, it is not asked for again and again.
+        if (error instanceof Problem && error.status >= 400 && error.status < 500) this.#log.close();
+        put(this.element, h("div", { class: "hint whole-page" }, h("h2", null, "This run cannot be shown"), h("p", null, visible(told(error)))));
+      }
     } finally {
       this.#asking = false;
     }
