@@ -8,6 +8,7 @@ import { farBox, nearBox, type BoxElement } from "./box.ts";
 import { Camera, type Area } from "./camera.ts";
 import { fold, path, type Box, type Graph, type Line } from "./graph.ts";
 import type { BoxLook, LineLook, Looks } from "./looks.ts";
+import { around, keyOf, showLine } from "./shapes.ts";
 import { finder } from "./finder.ts";
 
 /** Below this zoom a box is a rectangle; below the second one its name is all that can be read. */
@@ -384,20 +385,4 @@ export class Canvas {
     this.#moved();
     this.#boxes.get(next.key)?.view.element.focus({ preventScroll: true });
   }
-}
-
-function keyOf(look: BoxLook): string {
-  return `${look.look}|${look.note}|${look.done}|${look.total}|${look.badge}|${look.mark}|${look.dim}`;
-}
-
-function around({ x, y, w, h: height }: Box): string {
-  return `M${x - 4} ${y + 10}a14 14 0 0 1 14-14h${w - 20}a14 14 0 0 1 14 14v${height - 20}a14 14 0 0 1-14 14h${20 - w}a14 14 0 0 1-14-14z`;
-}
-
-function showLine(element: SVGPathElement, line: Line, look: LineLook): void {
-  set(element, "class", `edge ${look.state} ${line.kind}${look.dim ? " dim" : ""}`);
-  set(element, "data-state", look.state);
-  set(element, "data-passing", String(look.passing));
-  const arrow = line.kind === "error" && look.state === "fired" ? "error" : look.state;
-  set(element, "marker-end", `url(#arrow-${arrow})`);
 }
