@@ -140,6 +140,7 @@ fn said_until(desk: &Desk, arguments: &[&str], line: &str) -> (String, Child) {
             return (said, child);
         }
     }
+    kill(child);
     panic!("no line has {line:?}:\n{said}");
 }
 

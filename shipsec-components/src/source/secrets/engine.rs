@@ -505,3 +505,7 @@ fn preview(rule: &Rule, secret: &[u8]) -> String {
 #[cfg(test)]
 #[path = "engine_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "rules_tests.rs"]
+mod rules_tests;

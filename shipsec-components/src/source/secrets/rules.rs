@@ -5,6 +5,7 @@
 //! underscore touches the group on either side.
 
 use super::checks::{self, Candidate, Verdict};
+use super::connections;
 use crate::contract::Severity;
 
 /// One kind of secret.
@@ -249,7 +250,7 @@ pub(super) static RULES: &[Rule] = &[
     token("secret.url-password", "Password in a connection string", High, &["://"],
         r#"(?i)(?P<scheme>[a-z][a-z0-9+.-]{1,20})://(?P<user>[^\s:/@?\#"'`<>]{0,64}):(?P<secret>[^\s/"'`<>]{3,128}?)@(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]{1,253})"#, (0.0, 0),
         "https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1")
-        .checked(checks::url_password),
+        .checked(connections::url_password),
     token("secret.generic-key", "Hard-coded key or token", Medium,
         &["key", "secret", "token", "password", "passwd", "credential"],
         r#"(?i)(?P<key>[a-z0-9_.-]{0,40}(?:api[_.-]?key|secret|token|password|passwd|(?:auth|access|private|signing|encryption|master|account|service)[_.-]?key|credential)s?[a-z0-9_]{0,24})(?:["'`]\s{0,2},|["'`\]]{0,2}(?:\s{0,4}:\s{0,2}[&'a-z_<>\[\] ]{1,30}?)?\s{0,8}(?::=|=>|=|:))\s{0,8}(?:(?P<quote>["'`])(?P<secret>[a-z0-9+/=_.~!@\#$%^&*-]{16,200})["'`]|(?P<bare>[a-z0-9+/=_.~!@\#$%^&*-]{16,200}))"#, (3.0, 0),
