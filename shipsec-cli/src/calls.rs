@@ -1,7 +1,11 @@
 //! Runs that call runs: whom an answer is for, and which run to go on with.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
+use serde_json::Value as Json;
 use shipsec_core::{
     NodeId, RunId,
     event::{AwaitingInputPayload, EventKind, ParentRun, Relation},
@@ -13,6 +17,9 @@ use crate::{failure::Failure, runs::Found};
 
 /// How many runs may stand above another: more than the executor allows.
 const DEEPEST: usize = 64;
+
+/// The component that calls workflows.
+const CALL: &str = "core.workflow.call";
 
 /// A question of a run, or of one that it called.
 #[derive(Debug, Clone)]
@@ -76,6 +83,36 @@ pub(crate) async fn questions(of: &Found, view: &RunView) -> Result<Vec<Asked>, 
         }
     }
     Ok(asked)
+}
+
+/// The workflows that a run, or one that it called and waits for, is still to call by their id.
+pub(crate) async fn workflows(of: &Found, view: &RunView) -> Result<BTreeSet<String>, Failure> {
+    let mut ids = BTreeSet::new();
+    let mut called = VecDeque::new();
+    let mut look = |view: &RunView, called: &mut VecDeque<RunId>| {
+        let actions = view.definition().into_iter();
+        for action in actions.flat_map(|definition| &definition.actions) {
+            let node = view.node(action.node.as_str());
+            let over = node.is_some_and(|node| node.state.is_final());
+            if let (false, CALL, Some(id)) = (
+                over,
+                action.component_id.as_str(),
+                action.params.get("workflow").and_then(Json::as_str),
+            ) {
+                ids.insert(id.to_owned());
+            }
+        }
+        let nodes = nodes_and_items(view);
+        called.extend(nodes.flat_map(|node| node.child_runs.iter().flat_map(|runs| runs.to_vec())));
+    };
+    look(view, &mut called);
+    while let Some(child) = called.pop_front() {
+        let child = of.other(child).view().await?;
+        if child.sequence > 0 && !child.status.is_final() {
+            look(&child, &mut called);
+        }
+    }
+    Ok(ids)
 }
 
 /// The outermost of the runs that wait for this one, where any does: who goes on with that one goes on

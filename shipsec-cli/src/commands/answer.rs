@@ -66,6 +66,7 @@ pub(crate) fn answer(args: &AnswerArgs) -> Result<ExitCode, Failure> {
         let view = found.view().await?;
         let outer = calls::outermost(&found, &view).await?;
         let top = outer.as_ref().unwrap_or(&view);
+        host.has_workflows_of(top).await?;
         // Where a process runs it, that one goes on with the answer.
         match host.executor.resume(&top.run_id).await {
             Ok(handle) => {

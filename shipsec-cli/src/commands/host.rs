@@ -11,24 +11,25 @@ use futures::{
     stream::{BoxStream, SelectAll},
 };
 use shipsec_core::{
-    RunId,
+    RunId, WorkflowId,
     context::NodeLogLayer,
     event::{Event, EventKind, Trigger, WorkflowStatus},
     execute::{Executor as _, LocalExecutor, RunHandle, RunOutcome, RunRequest},
     run::RunView,
     trace::{StoreError, TraceStore, TraceStoreExt as _},
-    workflow::FolderWorkflows,
+    workflow::{FolderWorkflows, WorkflowSource as _, WorkflowSourceError},
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::{
     args::{HostArgs, Output, Place},
+    calls,
     failure::Failure,
     inputs::Secrets,
     notices::Notices,
     render::{Ending, Tails, View, failed},
-    runs::PAGE,
+    runs::{Found, PAGE},
     workspace::{self, Access, Artifacts},
 };
 
@@ -66,6 +67,8 @@ pub(super) struct Host {
     pub(super) store: Arc<dyn TraceStore>,
     pub(super) executor: LocalExecutor,
     artifacts: Artifacts,
+    /// Of the workflows that others call.
+    folder: PathBuf,
     output: Output,
     place: String,
     interrupts: Interrupts,
@@ -92,13 +95,14 @@ impl Host {
             .artifacts(artifacts.store.clone())
             .secrets(Arc::new(secrets.source))
             .registry(Arc::new(shipsec_components::registry()))
-            .workflows(Arc::new(FolderWorkflows::new(folder)))
+            .workflows(Arc::new(FolderWorkflows::new(&folder)))
             .store_patience(Duration::from_secs(args.store_patience.into()))
             .build();
         Ok(Self {
             store,
             executor,
             artifacts,
+            folder,
             output: args.output,
             place: place(&args.place),
             interrupts,
@@ -109,6 +113,31 @@ impl Host {
     /// Whether standard output is for the log of the run alone.
     pub(super) fn is_log(&self) -> bool {
         self.output == Output::Jsonl
+    }
+
+    /// Whether the workflows that a run is still to call are there. Without them it would fail, and not
+    /// be gone on with any more.
+    pub(super) async fn has_workflows_of(&self, run: &RunView) -> Result<(), Failure> {
+        let found = Found {
+            id: run.run_id.clone(),
+            store: self.store.clone(),
+            archive: None,
+        };
+        if !found.is_interrupted().await? {
+            return Ok(());
+        }
+        let source = FolderWorkflows::new(&self.folder);
+        for id in calls::workflows(&found, run).await? {
+            let graph = source.graph(&WorkflowId::from(id.as_str())).await;
+            if let Err(error @ WorkflowSourceError::Unknown { .. }) = graph {
+                return Err(Failure::unusable(format!(
+                    "run {} cannot be gone on with from here: {error}\nname the folder of its \
+                     workflows: shipsec resume {}{} --workflows FOLDER",
+                    run.run_id, run.run_id, self.place
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Waits until somebody asks the command to end.

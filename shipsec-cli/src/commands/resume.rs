@@ -50,6 +50,7 @@ pub(super) async fn go_on(host: Host, found: &Found) -> Result<ExitCode, Failure
         }
         view = outer;
     }
+    host.has_workflows_of(&view).await?;
     let run = host.executor.resume(&view.run_id).await;
     let run = run.map_err(|error| cannot(&error))?;
     let title = title(&view);

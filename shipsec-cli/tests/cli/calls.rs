@@ -102,6 +102,36 @@ fn a_question_of_a_run_that_was_called_is_found_and_answered_through_its_callers
     );
 }
 
+/// Where the workflows are not found the run would fail for good: it is left as it is.
+#[test]
+fn a_run_whose_workflows_are_elsewhere_is_not_gone_on_with() {
+    let desk = desk();
+    let folder = desk.path().join("graphs");
+    std::fs::create_dir(&folder).unwrap();
+    for name in ["inner.json", "outer.json"] {
+        std::fs::rename(desk.path().join(name), folder.join(name)).unwrap();
+    }
+    let arguments = ["run", "graphs/outer.json"];
+    let (child, root) = until(&desk, &arguments, "call", "NODE_CHILD_STARTED");
+    question(&desk, &root, 1);
+    kill(child);
+    for refused in [
+        desk.shipsec(&["resume", "last"]).ends(2),
+        desk.shipsec(&["answer", "last", "--approve"]).ends(2),
+    ] {
+        assert!(
+            refused.err.contains("--workflows FOLDER"),
+            "{}",
+            refused.err
+        );
+    }
+    let all: Vec<Json> = runs(&desk);
+    assert!(all.iter().all(|run| run["status"] != "FAILED"), "{all:?}");
+    // The answer is there, and need not be given again.
+    desk.shipsec(&["resume", "last", "--workflows", "graphs"])
+        .ends(0);
+}
+
 #[test]
 fn questions_of_several_runs_are_told_apart() {
     let desk = desk();
