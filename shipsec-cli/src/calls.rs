@@ -7,10 +7,11 @@ use std::{
 
 use serde_json::Value as Json;
 use shipsec_core::{
-    NodeId, RunId,
+    NodeId, RunId, WorkflowId,
     event::{AwaitingInputPayload, EventKind, ParentRun, Relation},
     run::{NodeView, RunView},
     trace::TraceStore,
+    workflow::{WorkflowSource, WorkflowSourceError},
 };
 
 use crate::{failure::Failure, runs::Found};
@@ -85,8 +86,32 @@ pub(crate) async fn questions(of: &Found, view: &RunView) -> Result<Vec<Asked>, 
     Ok(asked)
 }
 
+/// Whether the workflows that a run is still to call are there; `how` names the folder of others.
+/// Without them it would fail, and not be gone on with any more.
+pub(crate) async fn can_go_on(
+    found: &Found,
+    run: &RunView,
+    source: &dyn WorkflowSource,
+    how: &str,
+) -> Result<(), Failure> {
+    if !found.is_interrupted().await? {
+        return Ok(());
+    }
+    for id in workflows(found, run).await? {
+        let graph = source.graph(&WorkflowId::from(id.as_str())).await;
+        if let Err(error @ WorkflowSourceError::Unknown { .. }) = graph {
+            return Err(Failure::unusable(format!(
+                "run {} cannot be gone on with from here: {error}\nname the folder of its \
+                 workflows: {how}",
+                run.run_id
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The workflows that a run, or one that it called and waits for, is still to call by their id.
-pub(crate) async fn workflows(of: &Found, view: &RunView) -> Result<BTreeSet<String>, Failure> {
+async fn workflows(of: &Found, view: &RunView) -> Result<BTreeSet<String>, Failure> {
     let mut ids = BTreeSet::new();
     let mut called = VecDeque::new();
     let mut look = |view: &RunView, called: &mut VecDeque<RunId>| {

@@ -32,6 +32,15 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// A run of a store.
+    pub(crate) fn of(store: &Arc<dyn TraceStore>, id: RunId) -> Self {
+        Self {
+            id,
+            store: store.clone(),
+            archive: None,
+        }
+    }
+
     /// Finds the run that the arguments name.
     pub(crate) async fn by(argument: &RunArg) -> Result<Self, Failure> {
         if Archive::is_one(&argument.name) {

@@ -11,17 +11,18 @@ use futures::{
     stream::{BoxStream, SelectAll},
 };
 use shipsec_core::{
-    RunId, WorkflowId,
+    RunId,
     context::NodeLogLayer,
     event::{Event, EventKind, Trigger, WorkflowStatus},
     execute::{Executor as _, LocalExecutor, RunHandle, RunOutcome, RunRequest},
     run::RunView,
     trace::{StoreError, TraceStore, TraceStoreExt as _},
-    workflow::{FolderWorkflows, WorkflowSource as _, WorkflowSourceError},
+    workflow::FolderWorkflows,
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use super::resume::interrupted;
 use crate::{
     args::{HostArgs, Output, Place},
     calls,
@@ -118,26 +119,26 @@ impl Host {
     /// Whether the workflows that a run is still to call are there. Without them it would fail, and not
     /// be gone on with any more.
     pub(super) async fn has_workflows_of(&self, run: &RunView) -> Result<(), Failure> {
-        let found = Found {
-            id: run.run_id.clone(),
-            store: self.store.clone(),
-            archive: None,
-        };
-        if !found.is_interrupted().await? {
-            return Ok(());
-        }
+        let how = format!(
+            "shipsec resume {}{} --workflows FOLDER",
+            run.run_id, self.place
+        );
         let source = FolderWorkflows::new(&self.folder);
-        for id in calls::workflows(&found, run).await? {
-            let graph = source.graph(&WorkflowId::from(id.as_str())).await;
-            if let Err(error @ WorkflowSourceError::Unknown { .. }) = graph {
-                return Err(Failure::unusable(format!(
-                    "run {} cannot be gone on with from here: {error}\nname the folder of its \
-                     workflows: shipsec resume {}{} --workflows FOLDER",
-                    run.run_id, run.run_id, self.place
-                )));
-            }
-        }
-        Ok(())
+        calls::can_go_on(
+            &Found::of(&self.store, run.run_id.clone()),
+            run,
+            &source,
+            &how,
+        )
+        .await
+    }
+
+    /// Goes on with every run that was interrupted.
+    pub(super) async fn resume_interrupted(
+        &self,
+    ) -> Result<Vec<Result<RunHandle, Failure>>, Failure> {
+        let how = format!("shipsec resume --all{} --workflows FOLDER", self.place);
+        interrupted(&self.executor, &FolderWorkflows::new(&self.folder), &how).await
     }
 
     /// Waits until somebody asks the command to end.

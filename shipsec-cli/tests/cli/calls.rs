@@ -125,6 +125,8 @@ fn a_run_whose_workflows_are_elsewhere_is_not_gone_on_with() {
             refused.err
         );
     }
+    let some = desk.shipsec(&["resume", "--all"]).ends(1);
+    assert!(some.err.contains("--all --workflows FOLDER"), "{some:#?}");
     let all: Vec<Json> = runs(&desk);
     assert!(all.iter().all(|run| run["status"] != "FAILED"), "{all:?}");
     // The answer is there, and need not be given again.
