@@ -65,16 +65,18 @@ async fn the_unexpected_is_refused(store: Store) {
         }
         Err(error) => panic!("{error}"),
     };
-    let hash = |hash: &str| Expected::Hash(hash.to_owned());
-    assert_eq!(put("one", hash("one")).await, Err(None));
+    let seen = |version, hash: &str| Expected::Version(version, hash.to_owned());
+    assert_eq!(put("one", seen(1, "one")).await, Err(None));
+    assert_eq!(put("one", Expected::Something).await, Err(None));
     assert_eq!(put("one", Expected::Nothing).await, Ok(1));
     assert_eq!(put("two", Expected::Nothing).await, Err(Some(1)));
-    assert_eq!(put("two", hash("one")).await, Ok(2));
-    assert_eq!(put("three", hash("one")).await, Err(Some(2)));
-    let delete = store.delete(&id("flow"), hash("one")).await;
+    assert_eq!(put("two", seen(1, "two")).await, Err(Some(1)));
+    assert_eq!(put("two", seen(1, "one")).await, Ok(2));
+    assert_eq!(put("three", seen(1, "one")).await, Err(Some(2)));
+    let delete = store.delete(&id("flow"), seen(1, "one")).await;
     assert!(matches!(delete, Err(WorkflowStoreError::Conflict { .. })));
     assert_eq!(numbers(&store, "flow").await, [1, 2]);
-    assert!(store.delete(&id("flow"), hash("two")).await.unwrap());
+    assert!(store.delete(&id("flow"), seen(2, "two")).await.unwrap());
     assert!(!store.delete(&id("flow"), Expected::Anything).await.unwrap());
     assert!(numbers(&store, "flow").await.is_empty());
 }
@@ -113,15 +115,42 @@ async fn many_put_at_once(store: Store) {
     assert_eq!(numbers(&store, "flow").await, versions);
 }
 
+/// Of one that changes and one that removes the same version, one succeeds; whatever happens, versions
+/// go up from 1.
+async fn changes_and_removals_take_turns(store: Store) {
+    for round in 0..20 {
+        let workflow = format!("flow-{round}");
+        put(&store, &workflow, "one").await;
+        let seen = || Expected::Version(1, "one".to_owned());
+        let (changing, removing) = (store.clone(), store.clone());
+        let (change, remove) = (id(&workflow), id(&workflow));
+        let change = tokio::spawn(async move {
+            changing
+                .put(&change, graph("two"), "two", seen())
+                .await
+                .is_ok()
+        });
+        let remove = tokio::spawn(async move { removing.delete(&remove, seen()).await.is_ok() });
+        let done = (change.await.unwrap(), remove.await.unwrap());
+        let left: &[u32] = match done {
+            (true, false) => &[1, 2],
+            (false, true) => &[],
+            both => panic!("round {round}: {both:?}"),
+        };
+        assert_eq!(numbers(&store, &workflow).await, left);
+    }
+}
+
 /// No id leads out of the store, or to what the API means otherwise.
 async fn ids_are_checked(store: Store) {
     for bad in [
         "", ".", "..", "a/b", "../x", "/etc", "a b", "runs", "validate", "é", "a\n",
     ] {
-        let kept = store
-            .put(&id(bad), graph("x"), "x", Expected::Anything)
-            .await;
+        let bad = id(bad);
+        let kept = store.put(&bad, graph("x"), "x", Expected::Anything).await;
         assert!(matches!(kept, Err(WorkflowStoreError::Id(_))), "{bad:?}");
+        let gone = store.delete(&bad, Expected::Anything).await;
+        assert!(matches!(gone, Err(WorkflowStoreError::Id(_))), "{bad:?}");
     }
     assert!(store.list(None, 10).await.unwrap().is_empty());
 }
@@ -150,6 +179,7 @@ every_store!(
     the_unexpected_is_refused,
     the_list_is_ordered,
     many_put_at_once,
+    changes_and_removals_take_turns,
     ids_are_checked
 );
 
@@ -169,6 +199,8 @@ async fn a_damaged_file_is_named_and_strange_ones_are_left_alone() {
     std::fs::write(path("2.json"), "{\"format\":2}").unwrap();
     let error = store.get(&id("flow"), None).await.unwrap_err().to_string();
     assert!(error.contains("2.json cannot be read"), "{error}");
+    put(&store, "other", "two").await;
+    assert_eq!(store.list(None, 10).await.unwrap().len(), 1);
     let first = store.get(&id("flow"), Some(1)).await.unwrap().unwrap();
     assert_eq!(first.graph.name, "one");
 }

@@ -11,8 +11,8 @@ use crate::{
     studio::Studio,
 };
 
-/// The largest output that is read from artifact storage to be compared in depth, in bytes.
-const LARGEST: u64 = 64 * 1024 * 1024;
+/// How much of what artifact storage keeps is read to be compared in depth, in bytes.
+const MOST: u64 = 128 * 1024 * 1024;
 
 /// Which runs, and how to compare them.
 #[derive(Debug, Default, JsonSchema)]
@@ -92,15 +92,17 @@ pub(crate) async fn diff(
     if let Some(percent) = query.duration_threshold {
         options = options.with_durations(f64::from(percent) / 100.0);
     }
+    let mut left = MOST;
     for stored in references(&a, &b) {
         // What is too large, or gone, is compared by its digest.
-        if stored.size <= LARGEST
+        if stored.size <= left
             && let Ok(text) = studio.host.artifacts.get_bytes(&stored.location).await
             && let Ok(value) = serde_json::from_slice(&text)
         {
+            left -= stored.size;
             options = options.with_value(stored.sha256, value);
         }
     }
-    let compared = tokio::task::spawn_blocking(move || compare(&a, &b, &options)).await;
-    Ok(Reply(compared.map_err(Problem::internal)?))
+    let compared = studio.work(move || compare(&a, &b, &options)).await?;
+    Ok(Reply(compared))
 }
