@@ -424,3 +424,77 @@ impl Listener {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt as _;
+    use shipsec_core::{
+        event::{Record, StatusPayload, Timestamp, WorkflowStatus},
+        trace::MemoryStore,
+    };
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    fn run() -> RunId {
+        RunId::parse("r").unwrap()
+    }
+
+    async fn begun() -> Arc<dyn TraceStore> {
+        let store: Arc<dyn TraceStore> = Arc::new(MemoryStore::new());
+        let kind = EventKind::WorkflowStatus(Box::new(StatusPayload::new(WorkflowStatus::Running)));
+        let first = Record::new(Timestamp::now(), None, 0, 1, kind);
+        store.append(&run(), vec![first]).await.unwrap();
+        store
+    }
+
+    async fn permit() -> OwnedSemaphorePermit {
+        Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_says_that_it_lives_and_ends_with_a_run_that_is_removed() {
+        let store = begun().await;
+        let feeds = Feeds::new(store.clone());
+        let stream = feeds.stream(&run(), 0, 1, false, Closing::default(), permit().await);
+        let mut stream = std::pin::pin!(stream);
+        let mut next = async || {
+            let piece = stream.next().await?.unwrap();
+            Some(String::from_utf8(piece.into()).unwrap())
+        };
+        assert_eq!(next().await.unwrap(), "retry: 1000\n\n");
+        assert!(
+            next()
+                .await
+                .unwrap()
+                .starts_with("id: 1\nevent: WORKFLOW_STATUS\ndata: {")
+        );
+        assert_eq!(next().await.unwrap(), ": still here\n\n");
+        store.remove(&run()).await.unwrap();
+        // It may say once more that it lives; then nothing more comes, and no end of a run.
+        while let Some(piece) = next().await {
+            assert_eq!(piece, ": still here\n\n");
+        }
+        assert!(feeds.open.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn no_event_of_a_log_is_told_as_the_end() {
+        let text = r#"{"runId":"r","sequence":1,"type":"end","timestamp":"2025-10-16T09:12:03Z"}"#;
+        let event: Event = serde_json::from_str(text).unwrap();
+        let frame = frame(&event).unwrap();
+        let text = String::from_utf8(frame.text.into()).unwrap();
+        assert!(text.starts_with("id: 1\ndata: {"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_feed_nobody_listens_to_is_forgotten() {
+        let feeds = Feeds::new(begun().await);
+        let stream = feeds.stream(&run(), 1, 1, false, Closing::default(), permit().await);
+        assert_eq!(feeds.open.lock().unwrap().len(), 1);
+        drop(stream);
+        while !feeds.open.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+}

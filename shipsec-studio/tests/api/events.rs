@@ -151,6 +151,10 @@ async fn a_stream_goes_on_after_what_was_heard() {
         .await
         .unwrap();
     assert_whole(&frames(&at_end.text().await.unwrap()), &[]);
+    for beyond in [log.len() as u64 + 1, u64::MAX] {
+        let refused = problem(server.get(&format!("{path}?after={beyond}"))).await;
+        assert_eq!(refused, (400, "invalid-request".to_owned()), "{beyond}");
+    }
     let bad = problem(server.get(&path).header("last-event-id", "x")).await;
     assert_eq!(bad, (400, "invalid-request".to_owned()));
 }
@@ -191,4 +195,30 @@ async fn more_streams_than_allowed_are_refused() {
         .unwrap();
     let text = again.text().await.unwrap();
     assert_eq!(frames(&text).last().unwrap().event, "end");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_server() {
+    let server = Server::start().await;
+    server
+        .keep(&chain(
+            "flow",
+            &[("wait", "dev.sleep", json!({ "ms": 600_000 }))],
+        ))
+        .await;
+    let run = server.run("flow", json!({})).await;
+    let path = format!("/workflows/runs/{run}/events");
+    let mut pieces = server.get(&path).send().await.unwrap().bytes_stream();
+    let first = pieces.next().await.unwrap().unwrap();
+    assert!(first.starts_with(b"retry: "));
+    let ended = async {
+        let mut text = Vec::new();
+        while let Some(Ok(piece)) = pieces.next().await {
+            text.extend_from_slice(&piece);
+        }
+        String::from_utf8(text).unwrap()
+    };
+    let (text, ()) = futures::future::join(ended, server.stop()).await;
+    // The client is to come again, so it is not told that the run has ended.
+    assert!(!text.contains("event: end"), "{text}");
 }

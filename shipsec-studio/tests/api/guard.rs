@@ -1,12 +1,21 @@
 //! Who is let in.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request},
+};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use shipsec_core::{Registry, execute::LocalExecutor, trace::MemoryStore};
 use shipsec_studio::{Access, Host, Limits, ServeError, serve};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+use tower::ServiceExt as _;
 
 use crate::support::{Server, TOKEN, chain, problem, with_token};
 
@@ -142,4 +151,65 @@ async fn too_much_is_refused() {
     }
     let seconds: u64 = refused.expect("forty are too many").parse().unwrap();
     assert!((1..=2).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test]
+async fn a_host_that_mounts_it_tells_where_requests_come_from() {
+    let ask = async |path: &str, from: Option<&str>| {
+        let executor = LocalExecutor::builder(Arc::new(MemoryStore::new())).build();
+        let host = Host::local(&executor, Arc::new(Registry::new()));
+        let router = Router::new().nest("/studio/", shipsec_studio::router(host));
+        let mut request = Request::get(path)
+            .header("host", "localhost")
+            .body(Body::empty())
+            .unwrap();
+        if let Some(from) = from {
+            let from: SocketAddr = from.parse().unwrap();
+            request.extensions_mut().insert(ConnectInfo(from));
+        }
+        router.oneshot(request).await.unwrap().status().as_u16()
+    };
+    for path in [
+        "/studio/",
+        "/studio/assets/main.js",
+        "/studio/health",
+        "/studio/workflows/runs",
+    ] {
+        for (from, status) in [
+            (Some("127.0.0.1:5"), 200),
+            (Some("[::1]:5"), 200),
+            (Some("[::ffff:127.0.0.1]:5"), 200),
+            (Some("192.0.2.1:5"), 403),
+            (None, 403),
+        ] {
+            assert_eq!(ask(path, from).await, status, "{path} {from:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_stalls_is_dropped() {
+    let limits = Limits::default().with_stall(Duration::from_millis(50));
+    let server = Server::with(Arc::new(MemoryStore::new()), |host| {
+        host.with_limits(limits)
+    })
+    .await;
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    let head = "POST /workflows HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                content-length: 100\r\nconnection: close\r\n\r\n{";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut reply = String::new();
+    slow.read_to_string(&mut reply).await.unwrap();
+    assert!(reply.starts_with("HTTP/1.1 408 "), "{reply}");
+    assert!(reply.contains("\"code\":\"too-slow\""), "{reply}");
+
+    // One that asks for much and reads nothing of it: it is cut off, sooner or later.
+    let mut deaf = TcpStream::connect(server.address).await.unwrap();
+    let ask = "GET /assets/main.js HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    loop {
+        if deaf.write_all(ask.as_bytes()).await.is_err() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
 }

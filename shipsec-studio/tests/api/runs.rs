@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value as Json, json};
-use shipsec_core::{RunId, run::RunView};
+use shipsec_core::{RunId, run::RunView, trace::LeaseError};
 
 use crate::support::{Server, chain, given, problem};
 
@@ -141,6 +141,8 @@ async fn a_key_starts_one_run_however_often_it_comes() {
     assert_ne!(other["runId"], runs[0].as_str());
     let refused = problem(start("one", "y")).await;
     assert_eq!(refused, (422, "idempotency-key-used".to_owned()));
+    let twice = start("one", "x").header("idempotency-key", "two");
+    assert_eq!(problem(twice).await, (400, "invalid-request".to_owned()));
     assert_eq!(
         problem(start("", "x")).await,
         (400, "invalid-request".to_owned())
@@ -363,4 +365,67 @@ async fn the_trace_comes_in_pages_of_what_is_wanted() {
     );
     let end = server.json(&format!("{path}?after={count}")).await;
     assert_eq!((&end["events"], &end["done"]), (&json!([]), &json!(true)));
+}
+
+#[tokio::test]
+async fn a_key_needs_its_workflow_no_more_and_repeats_a_run_once() {
+    let server = with_flow(&[("say", "dev.emit", json!({ "logs": 1 }))]).await;
+    let start = || {
+        server
+            .post("/workflows/flow/run")
+            .header("idempotency-key", "one")
+    };
+    let first = given(start().send().await.unwrap(), StatusCode::ACCEPTED).await;
+    let run = first["runId"].as_str().unwrap();
+    let gone = server
+        .request(reqwest::Method::DELETE, "/workflows/flow")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(gone.status(), StatusCode::NO_CONTENT);
+    let again = given(start().send().await.unwrap(), StatusCode::ACCEPTED).await;
+    assert_eq!(again["runId"], run);
+    let path = format!("/workflows/runs/{run}/rerun");
+    let rerun = |text: &str| {
+        let body = json!({ "inputs": { "text": text } });
+        server
+            .post(&path)
+            .header("idempotency-key", "two")
+            .json(&body)
+    };
+    let once = given(rerun("x").send().await.unwrap(), StatusCode::ACCEPTED).await;
+    let twice = given(rerun("x").send().await.unwrap(), StatusCode::ACCEPTED).await;
+    assert_eq!(once["runId"], twice["runId"]);
+    let other = problem(rerun("y")).await;
+    assert_eq!(other, (422, "idempotency-key-used".to_owned()));
+}
+
+#[tokio::test]
+async fn a_run_that_was_removed_and_comes_again_is_another_one() {
+    let server = with_flow(&[("say", "dev.emit", json!({ "logs": 1 }))]).await;
+    let start = async |text: &str| {
+        let body = json!({ "inputs": { "text": text } });
+        let start = server
+            .post("/workflows/flow/run")
+            .header("idempotency-key", "one");
+        let started = given(
+            start.json(&body).send().await.unwrap(),
+            StatusCode::ACCEPTED,
+        )
+        .await;
+        let run = started["runId"].as_str().unwrap().to_owned();
+        server.follow(&run).await;
+        let detail = server.json(&format!("/workflows/runs/{run}")).await;
+        assert_eq!(detail["inputs"], json!({ "text": text }));
+        RunId::parse(&run).unwrap()
+    };
+    let run = start("old").await;
+    // Its executor gives the lease back after its last event.
+    while let Err(error) = server.executor.store().remove(&run).await {
+        assert!(matches!(error, LeaseError::Held { .. }), "{error}");
+        tokio::task::yield_now().await;
+    }
+    let gone = problem(server.get(&format!("/workflows/runs/{run}/status"))).await;
+    assert_eq!(gone, (404, "unknown-run".to_owned()));
+    assert_eq!(start("new").await, run);
 }
