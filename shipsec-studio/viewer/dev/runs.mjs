@@ -65,7 +65,7 @@ class Log {
   }
 
   progress(at, node, done, total, unit) {
-    return this.add("NODE_PROGRESS", at, node, { done, total, unit, source: "tool" }, { message: `scanned ${done}/${total}` });
+    return this.add("NODE_PROGRESS", at, node, { done, total, unit, source: "tool" }, { message: total ? `scanned ${done}/${total}` : `scanned ${done}` });
   }
 
   done(at, node, outputs = {}, more = {}, attempt = 1) {
@@ -151,14 +151,19 @@ function big(runId, start, layers, width, part) {
   return log;
 }
 
-/** Edges that all pass at once: each target waits for a second source, which goes on. */
+/** Edges that all pass at once, all over the picture: each target waits for a second source, which goes on. */
 function flowing(runId, start, count) {
-  const nodes = [["start"], ["slow"], ...Array.from({ length: 20 }, (_, at) => [`s${at}`]), ...Array.from({ length: count }, (_, at) => [`t${at}`])];
-  const edges = [["start", "slow"], ...Array.from({ length: 20 }, (_, at) => ["start", `s${at}`])];
-  for (let at = 0; at < count; at += 1) edges.push([`s${at % 20}`, `t${at}`], ["slow", `t${at}`]);
+  const nodes = [["start"], ["slow"]];
+  const edges = [["start", "slow"]];
+  for (let at = 0; at < count; at += 1) {
+    nodes.push([`s${at}`], [`t${at}`]);
+    edges.push([at < 20 ? "start" : `s${at - 20}`, `s${at}`], [`s${at}`, `t${at}`], ["slow", `t${at}`]);
+  }
+  const rank = (id) => (id === "start" ? -2 : id === "slow" ? -1 : Number(id.slice(1)) + (id[0] === "t" ? 20 : 0));
+  nodes.sort((a, b) => rank(a[0]) - rank(b[0]));
   const log = new Log(runId, start).begin(definition(runId, `${count} active edges`, nodes, edges));
   log.started(0.1, "start").done(0.2, "start").started(0.3, "slow");
-  for (let at = 0; at < 20; at += 1) log.started(0.4, `s${at}`).done(0.5 + at * 0.05, `s${at}`, { out: at });
+  for (let at = 0; at < count; at += 1) log.started(0.4 + at * 0.01, `s${at}`).done(0.5 + at * 0.01, `s${at}`, { out: at });
   return log;
 }
 

@@ -24,9 +24,10 @@ function length({ log, live }) {
 }
 
 function stateAt(run, at) {
+  if (run.state?.sequence === at) return run.state;
   const fold = new Fold(run.log.runId);
   for (const event of run.log.events.slice(0, at)) fold.apply(event);
-  return fold.state();
+  return (run.state = fold.state());
 }
 
 function definitionOf(run) {

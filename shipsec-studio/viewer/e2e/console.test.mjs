@@ -68,8 +68,8 @@ scene("console", "a hundred thousand lines are searched and followed with few ro
 
   // Many hits, of which few are rows.
   await page.click(by("live-button"));
-  await page.fill(by("console-search"), "line 77");
-  await page.waitForFunction(() => /^[\d,]{4,} of /.test(document.querySelector("[data-testid=console-count]").textContent));
+  await page.fill(by("console-search"), "line 7");
+  await page.waitForFunction(() => /^\d+,\d+ of /.test(document.querySelector("[data-testid=console-count]").textContent));
   const most = await page.evaluate(() => window.most);
   assert.ok(most > 5 && most < 400, `${most} rows at once`);
   const elements = await page.evaluate(() => document.querySelectorAll("*").length);

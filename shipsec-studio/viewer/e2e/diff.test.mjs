@@ -50,10 +50,10 @@ scene("diff", "what changed is marked and listed, and can be ignored", async (ow
   await page.waitForFunction((outputs) => document.querySelectorAll("[data-testid=diff-change][data-class=output]").length === outputs, outputs);
 
   // A node leads to its changes, a change to its runs.
-  await page.click(by("node-b:wait"));
-  await page.waitForFunction(() => [...document.querySelectorAll("[data-testid^=diff-node-]")].map((one) => one.textContent).join() === "wait");
+  await page.click(by("node-b:say"));
+  await page.waitForFunction(() => [...document.querySelectorAll("[data-testid^=diff-node-]")].map((one) => one.textContent).join() === "say");
   await page.click(by("open-second"));
-  await page.waitForSelector(`${by("node-wait")}[data-selected]`);
+  await page.waitForSelector(`${by("node-say")}[data-selected]`);
   assert.equal(new URL(page.url()).searchParams.get("run"), second);
   await page.goBack();
   await page.waitForSelector(by("diff-list"));

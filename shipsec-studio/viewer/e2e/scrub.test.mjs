@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { by, goTo, graph, isLike, picture, scene, seen, showsStatus, watch } from "./harness.mjs";
 
+const naps = Array.from({ length: 10 }, (_, at) => `nap${at}`);
 const RUN = graph("mixed", {
+  ...Object.fromEntries(naps.map((nap) => [nap, ["dev.sleep", { ms: 120 }]])),
   a1: ["dev.sleep", { ms: 200 }], a2: ["dev.sleep", { ms: 250 }], a3: ["dev.emit", { logs: 5, progress: 4 }],
   b1: ["dev.fail", { times: 1, kind: "ServiceError" }, { retry: { maxAttempts: 3, initialIntervalSeconds: 0.3 } }], b2: ["dev.sleep", { ms: 450 }],
   fork: ["dev.branch", { port: "left" }], left: ["dev.sleep", { ms: 350 }], right: ["dev.sleep", { ms: 1 }],
@@ -12,6 +14,7 @@ const RUN = graph("mixed", {
 }, [
   "start > a1", "a1 > a2", "a2 > a3", "start > b1", "b1 > b2", "start > fork", "fork.left > left.value", "fork.right > right.value",
   "a1 > broken", "broken > rescue : error", "a3 > last", "b2 > last", "left > last", "rescue > last",
+  ...naps.map((nap, at) => `${naps[at - 1] ?? "start"} > ${nap}`),
 ]);
 
 scene("scrub", "every moment is the server's state of it, and replay is what was live", async (own) => {

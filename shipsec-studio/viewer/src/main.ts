@@ -59,6 +59,7 @@ function isTaken(event: KeyboardEvent): boolean {
   if (!(target instanceof Element) || event.defaultPrevented) return event.defaultPrevented;
   if (target.closest("input, textarea, select, [contenteditable], dialog")) return target.getAttribute("type") !== "checkbox" || event.key === " ";
   // Space presses buttons and opens what is folded.
+  if (event.key === " " && target.matches(".node[data-selected]")) return false;
   return (event.key === " " || event.key === "Enter") && target.closest("button, summary, a, [role=button]") !== null;
 }
 

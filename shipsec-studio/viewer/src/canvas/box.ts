@@ -25,15 +25,18 @@ function told(box: Box, look: BoxLook): string {
   return [box.label, look.note, look.badge, progress && `${progress} ${look.unit ?? ""}`].filter(Boolean).map((part) => oneLine(part || "")).join(", ");
 }
 
-/** A rectangle. */
-export function farBox(box: Box): BoxElement {
-  const element = s("g", { class: "node far", "data-testid": testId(box), "data-key": box.key, transform: `translate(${box.x} ${box.y})` },
-    s("rect", { class: "card", width: box.w, height: box.h, rx: 10 }));
+/** A rectangle, with the icon of its state where there is room for one. */
+export function farBox(box: Box, room: boolean): BoxElement {
+  const icon = room && s("path", { class: "node-icon", transform: `translate(${box.w / 2 - 34} ${box.h / 2 - 34}) scale(4.25)` });
+  const element = s("g", { class: "node far", role: "button", tabindex: -1, "data-testid": testId(box), "data-key": box.key, transform: `translate(${box.x} ${box.y})` },
+    s("rect", { class: "card", width: box.w, height: box.h, rx: 10 }), icon);
   return {
     element,
     show(look) {
       set(element, "class", `node far is-${look.look}${look.dim ? " dim" : ""}${look.mark ? ` mark-${look.mark}` : ""}`);
       set(element, "data-state", look.look);
+      set(element, "aria-label", told(box, look));
+      if (icon) set(icon, "d", iconPath(look.look));
     },
     select: (selected) => element.toggleAttribute("data-selected", selected),
   };

@@ -8,15 +8,21 @@ import { farBox, nearBox, type BoxElement } from "./box.ts";
 import { Camera, type Area } from "./camera.ts";
 import { fold, path, type Box, type Graph, type Line } from "./graph.ts";
 import type { BoxLook, LineLook, Looks } from "./looks.ts";
+import { around, keyOf, showLine } from "./shapes.ts";
 import { finder } from "./finder.ts";
 
 /** Below this zoom a box is a rectangle; below the second one its name is all that can be read. */
-const FAR = 0.2;
+const FAR = 0.24;
 const MIDDLE = 0.66;
 /** So many lines far away are drawn as one path for each state. */
-const MERGE = 600;
+const MERGE = 2500;
+/** From this zoom on a rectangle has an icon, unless there are more than so many of them. */
+const ICON = 0.11;
+const ICONS = 1500;
+/** How often that is done while they change, in milliseconds. */
+const MERGE_EVERY = 250;
 
-interface Shown<T, L> { readonly of: T; readonly view: L; look: string }
+interface Shown<T, V, L> { readonly of: T; readonly view: V; look: string; seen?: L }
 interface LineElement { readonly element: SVGPathElement; readonly d: string }
 
 const EMPTY: Graph = { boxes: [], lines: [], groups: [], headings: [], width: 0, height: 0 };
@@ -47,13 +53,18 @@ export class Canvas {
   #byKey = new Map<string, Box>();
   #order: Box[] = [];
   readonly #folded = new Set<string>();
-  #boxes = new Map<string, Shown<Box, BoxElement>>();
-  #edges = new Map<string, Shown<Line, LineElement>>();
+  #boxes = new Map<string, Shown<Box, BoxElement, BoxLook>>();
+  #edges = new Map<string, Shown<Line, LineElement, LineLook>>();
   #paths = new Map<string, string>();
   #detail = "";
+  /** Which elements boxes have now. */
+  #kind = "";
   #drawn: Area = { x: 0, y: 0, w: 0, h: 0 };
   #selected = "";
   #focus = "";
+  #merging = false;
+  #mergedAt = 0;
+  #mergeLater: ReturnType<typeof setTimeout> | undefined;
 
   constructor(label: string, events: CanvasEvents) {
     this.#events = events;
@@ -171,7 +182,8 @@ export class Canvas {
     const inside = seen.x >= drawn.x && seen.y >= drawn.y && seen.x + seen.w <= drawn.x + drawn.w && seen.y + seen.h <= drawn.y + drawn.h;
     const detail = zoom < FAR ? "far" : zoom < MIDDLE ? "middle" : "near";
     // Far more is drawn than is seen after zooming in; that costs, and is drawn anew too.
-    if (!inside || detail !== this.#detail || drawn.w > seen.w * 4) this.#draw();
+    const room = detail !== "far" || (zoom > ICON) === (this.#kind === "icon") || this.#order.length > ICONS;
+    if (!inside || detail !== this.#detail || !room || drawn.w > seen.w * 4) this.#draw();
   }
 
   /** Makes what has come into sight, and takes away what has left it. */
@@ -179,10 +191,13 @@ export class Canvas {
     const { zoom } = this.#camera;
     const detail = zoom < FAR ? "far" : zoom < MIDDLE ? "middle" : "near";
     const far = detail === "far";
-    if (far !== (this.#detail === "far")) this.#clear();
+    const room = zoom > ICON && this.#order.length <= ICONS;
+    const kind = far ? (room ? "icon" : "plain") : "card";
+    if (kind !== this.#kind) this.#clear();
+    this.#kind = kind;
     this.#detail = detail;
     set(this.#port, "data-detail", detail);
-    const area = (this.#drawn = this.#camera.seen(0.5));
+    const area = (this.#drawn = this.#camera.seen(0.3));
     const sees = (x: number, y: number, w: number, height: number) => x < area.x + area.w && x + w > area.x && y < area.y + area.h && y + height > area.y;
 
     const inSight = this.#order.filter((box) => sees(box.x, box.y, box.w, box.h));
@@ -195,7 +210,7 @@ export class Canvas {
     }
     for (const box of inSight) {
       if (this.#boxes.has(box.key)) continue;
-      const view = far ? farBox(box) : nearBox(box);
+      const view = far ? farBox(box, room) : nearBox(box);
       this.#boxes.set(box.key, { of: box, view, look: "" });
       if (this.#holder(this.#selected) === box.key) view.select(true);
       this.#front.append(view.element);
@@ -268,6 +283,8 @@ export class Canvas {
     for (const shown of this.#boxes.values()) {
       const look = looks.box(shown.of);
       if (look.look === "running") halo += around(shown.of);
+      if (shown.seen === look) continue;
+      shown.seen = look;
       const key = keyOf(look);
       if (shown.look === key) continue;
       shown.look = key;
@@ -283,12 +300,25 @@ export class Canvas {
         merged[look.state] += shown.view.d;
         continue;
       }
+      if (shown.seen === look) continue;
+      shown.seen = look;
       const key = `${look.state}${look.passing}${look.dim}`;
       if (shown.look === key) continue;
       shown.look = key;
       showLine(shown.view.element, shown.of, look);
     }
     set(this.#flow, "d", flow);
+    // Thousands of lines as one path are costly to draw, so that is done some times a second.
+    const wait = this.#mergedAt + MERGE_EVERY - performance.now();
+    if (this.#merging && wait > 0 && (merged.open || merged.fired || merged.dead)) {
+      this.#mergeLater ??= setTimeout(() => {
+        this.#mergeLater = undefined;
+        this.#paint();
+      }, wait);
+      return;
+    }
+    this.#merging = Boolean(merged.open || merged.fired || merged.dead);
+    this.#mergedAt = performance.now();
     for (const [state, d] of Object.entries(merged)) set(this.#merged[state as "open"], "d", d);
   }
 
@@ -337,6 +367,9 @@ export class Canvas {
   #key(event: KeyboardEvent): void {
     if (event.target instanceof HTMLInputElement) return;
     const on = event.target instanceof SVGElement;
+    // With a node selected, shift and these arrows go through its changes, and space plays.
+    if (this.#selected && event.shiftKey && (event.key === "ArrowLeft" || event.key === "ArrowRight")) return;
+    if (this.#selected && event.key === " " && this.#focus === this.#selected) return;
     if (on && (event.key === "Enter" || event.key === " ")) this.#click(event);
     else if (on && !event.shiftKey && (event.key === "ArrowDown" || event.key === "ArrowUp")) this.#step(event.key === "ArrowDown" ? 1 : -1);
     else if (!this.#camera.key(event)) return;
@@ -352,20 +385,4 @@ export class Canvas {
     this.#moved();
     this.#boxes.get(next.key)?.view.element.focus({ preventScroll: true });
   }
-}
-
-function keyOf(look: BoxLook): string {
-  return `${look.look}|${look.note}|${look.done}|${look.total}|${look.badge}|${look.mark}|${look.dim}`;
-}
-
-function around({ x, y, w, h: height }: Box): string {
-  return `M${x - 4} ${y + 10}a14 14 0 0 1 14-14h${w - 20}a14 14 0 0 1 14 14v${height - 20}a14 14 0 0 1-14 14h${20 - w}a14 14 0 0 1-14-14z`;
-}
-
-function showLine(element: SVGPathElement, line: Line, look: LineLook): void {
-  set(element, "class", `edge ${look.state} ${line.kind}${look.dim ? " dim" : ""}`);
-  set(element, "data-state", look.state);
-  set(element, "data-passing", String(look.passing));
-  const arrow = line.kind === "error" && look.state === "fired" ? "error" : look.state;
-  set(element, "marker-end", `url(#arrow-${arrow})`);
 }

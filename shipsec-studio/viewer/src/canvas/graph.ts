@@ -151,13 +151,16 @@ export function fold(graph: Graph, folded: ReadonlySet<string>): Graph {
     const own = new Set(members);
     const among = graph.boxes.some((box) => !own.has(box) && box.x < right && box.x + box.w > x && box.y < bottom && box.y + box.h > y);
     const apart = among ? members.map((box) => ({ x: box.x - x, y: box.y - y + NAME - PAD, w: box.w + 2 * PAD, h: box.h + 2 * PAD })) : undefined;
+    // Folded, it stands where the node nearest to its middle stood: nothing else stands there.
+    const off = (box: Box) => Math.hypot(box.x + box.w / 2 - (x + right) / 2, box.y + box.h / 2 - (y + bottom) / 2);
+    const middle = members.reduce((best, box) => (off(box) < off(best) ? box : best));
     groups.push(is
-      ? { key, label, size: members.length, folded: true, x: (x + right) / 2 - W / 2 - PAD, y: (y + bottom) / 2 - H / 2 - NAME, w: W + 2 * PAD, h: H + NAME + PAD }
+      ? { key, label, size: members.length, folded: true, x: middle.x - PAD, y: middle.y - NAME, w: W + 2 * PAD, h: H + NAME + PAD }
       : { key, label, size: members.length, folded: false, apart, x: x - PAD, y: y - NAME, w: right - x + 2 * PAD, h: bottom - y + NAME + PAD });
     if (!is) continue;
     const box: Box = {
       key, node: key, side: members[0]?.side, label, component: `${members.length} nodes`,
-      x: (x + right) / 2 - W / 2, y: (y + bottom) / 2 - H / 2, w: W, h: H, members,
+      x: middle.x, y: middle.y, w: W, h: H, members,
     };
     for (const member of members) into.set(member.key, box);
   }

@@ -1,7 +1,7 @@
 // How each box and line looks at one moment of a run: nothing but a function of the state, so that
 // live and replay cannot differ.
 
-import type { EdgeView, NodeView, RunState } from "../model.ts";
+import type { NodeCounts, NodeView, RunState } from "../model.ts";
 import { nodeLook, word, type Look } from "../ui/states.ts";
 import { count, field, span, text } from "../ui/text.ts";
 import type { Box, Line } from "./graph.ts";
@@ -34,45 +34,83 @@ export interface Looks {
 }
 
 const IDLE: BoxLook = { look: "idle", note: word("idle") };
+const QUEUED: BoxLook = { look: "queued", note: word("queued") };
 const OPEN: LineLook = { state: "open", passing: false };
+const FIRED: LineLook = { state: "fired", passing: false };
+const PASSING: LineLook = { state: "fired", passing: true };
+const DEAD: LineLook = { state: "dead", passing: false };
+
+/** The same object for the same node, so that what has not changed is seen at once. */
+const looked = new WeakMap<NodeView, BoxLook>();
+
+/** Where things stand in the lists of a state: the same at every moment of a run. */
+interface Places {
+  readonly nodes: ReadonlyMap<string, number>;
+  readonly edges: ReadonlyMap<string, number>;
+  readonly entering: ReadonlyMap<string, readonly number[]>;
+}
+
+/** By the definition and the lengths of the lists: while a run is played, it is asked for in every frame. */
+const known = new WeakMap<object, { of: string; places: Places }>();
+
+function placesOf(state: RunState, definition: unknown): Places {
+  const of = `${state.nodes.length} ${state.edges.length}`;
+  const key = typeof definition === "object" && definition !== null ? definition : state;
+  const before = known.get(key);
+  if (before?.of === of) return before.places;
+  const entering = new Map<string, number[]>();
+  state.edges.forEach((edge, at) => {
+    const target = text(edge["targetRef"]);
+    const own = entering.get(target);
+    if (own) own.push(at);
+    else entering.set(target, [at]);
+  });
+  const places = {
+    nodes: new Map(state.nodes.map((node, at) => [node.nodeId, at])),
+    edges: new Map(state.edges.map((edge, at) => [edge.id, at])),
+    entering,
+  };
+  known.set(key, { of, places });
+  return places;
+}
 
 /** A run at one moment. */
 export class RunLooks implements Looks {
   readonly #state: RunState;
-  readonly #nodes = new Map<string, NodeView>();
-  readonly #entering = new Map<string, EdgeView[]>();
-  readonly #edges = new Map<string, EdgeView>();
+  readonly #places: Places;
   readonly #definition: unknown;
 
   constructor(state: RunState, definition: unknown) {
     this.#state = state;
     this.#definition = definition;
-    for (const node of state.nodes) this.#nodes.set(node.nodeId, node);
-    for (const edge of state.edges) {
-      this.#edges.set(edge.id, edge);
-      const target = text(edge["targetRef"]);
-      const entering = this.#entering.get(target);
-      if (entering) entering.push(edge);
-      else this.#entering.set(target, [edge]);
-    }
+    this.#places = placesOf(state, definition);
   }
 
   /** The node of this id. */
   node(id: string): NodeView | undefined {
-    return this.#nodes.get(id);
+    return this.#state.nodes[this.#places.nodes.get(id) ?? -1];
   }
 
   box(box: Box): BoxLook {
     if (box.members) return this.#group(box.members);
-    const node = this.#nodes.get(box.node);
+    const node = this.node(box.node);
     return node ? this.look(node) : IDLE;
   }
 
   /** How a node looks. */
   look(node: NodeView): BoxLook {
-    const look = node.state === "PENDING" && this.#isQueued(node.nodeId) ? "queued" : nodeLook(node.state);
+    if (node.state === "PENDING") return this.#isQueued(node.nodeId) ? QUEUED : IDLE;
+    const items = this.#state.items?.[node.nodeId];
+    if (items) return this.#look(node, items);
+    let look = looked.get(node);
+    if (!look) looked.set(node, (look = this.#look(node)));
+    return look;
+  }
+
+  #look(node: NodeView, items?: NodeCounts): BoxLook {
+    const look = nodeLook(node.state);
     const attempt = Number(node["attempt"]) || 0;
-    const progress = node["progress"];
+    const progress = node.progress ?? (items && { done: items.completed + items.failed + items.skipped + items.cancelled, unit: "items" });
     const [done, total] = [field(progress, "done"), field(progress, "total")];
     const counted = typeof done === "number" && (look === "running" || look === "retrying" || look === "awaiting-input" || typeof total === "number");
     return {
@@ -96,21 +134,28 @@ export class RunLooks implements Looks {
   }
 
   #edge(id: string): LineLook {
-    const edge = this.#edges.get(id);
+    const edge = this.#state.edges[this.#places.edges.get(id) ?? -1];
     if (!edge) return OPEN;
-    const state = edge.state === "fired" || edge.state === "dead" ? edge.state : "open";
-    return { state, passing: state === "fired" && this.#nodes.get(text(edge["targetRef"]))?.state === "PENDING" };
+    if (edge.state === "dead") return DEAD;
+    if (edge.state !== "fired") return OPEN;
+    return this.node(text(edge["targetRef"]))?.state === "PENDING" ? PASSING : FIRED;
   }
 
   /** Whether a node that has not started has everything that its join waits for. */
   #isQueued(id: string): boolean {
     if (!["QUEUED", "RUNNING", "AWAITING_INPUT"].includes(this.#state.status)) return false;
-    const entering = this.#entering.get(id) ?? [];
+    const entering = this.#places.entering.get(id) ?? [];
+    let [fired, open] = [0, 0];
+    for (const at of entering) {
+      const state = this.#state.edges[at]?.state;
+      if (state === "fired") fired += 1;
+      else if (state !== "dead") open += 1;
+    }
     if (entering.length === 0) return true;
-    const fired = entering.filter((edge) => edge.state === "fired").length;
+    if (fired === 0 && open > 0) return false;
     const join = text(field(field(field(this.#definition, "nodes"), id), "joinStrategy")) || "all";
     if (join === "any" || join === "first") return fired > 0;
-    if (join === "settled") return entering.every((edge) => edge.state === "fired" || edge.state === "dead");
+    if (join === "settled") return open === 0;
     if (join.startsWith("quorum:")) return fired >= Number(join.slice(7));
     return fired === entering.length;
   }

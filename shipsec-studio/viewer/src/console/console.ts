@@ -28,7 +28,7 @@ export class Console {
   readonly #only: HTMLButtonElement;
   readonly #onlyText: HTMLElement;
   readonly #followButton: HTMLButtonElement;
-  readonly #count = h("span", { class: "muted count", "data-testid": "console-count", role: "status" });
+  readonly #count = h("span", { class: "muted count", "data-testid": "console-count" });
   readonly #body = h("div", { class: "console-body" });
   readonly #shown = new Set<string>();
   #node = "";
@@ -106,6 +106,14 @@ export class Console {
     say(this.#onlyText, node ? `only ${cut(this.#name(node), 24)}` : "selected node");
     if (place().only) this.#filter();
     this.#only.disabled = !node;
+  }
+
+  /** Nodes have got other names. */
+  rename(): void {
+    const node = this.#node;
+    this.#node = "";
+    this.select(node);
+    this.#list.refresh();
   }
 
   /** Puts the cursor into the search field. */

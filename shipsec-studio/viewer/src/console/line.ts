@@ -14,6 +14,8 @@ const MOST = 1200;
 /** So many characters of its fields. */
 const FIELDS = 300;
 
+const LEVELS = ["debug", "info", "warn", "error"];
+
 /** What a line can do. */
 export interface LineEvents {
   /** Somebody wants to see all of an event. */
@@ -46,7 +48,7 @@ function marked(shown: string, wanted: string): Child[] {
 
 /** Fills a row. `name` gives the node's name; `wanted` is what was searched for, in lower case. */
 export function fillRow(row: HTMLElement, event: Event | undefined, time: number, name: string, wanted: string, active: boolean): void {
-  row.className = `row level-${event?.level ?? "info"}${active ? " active" : ""}${event?.type === "NODE_LOG" ? "" : " fact"}`;
+  row.className = `row level-${event && LEVELS.includes(event.level) ? event.level : "info"}${active ? " active" : ""}${event?.type === "NODE_LOG" ? "" : " fact"}`;
   row.dataset["testid"] = "console-line";
   row.dataset["sequence"] = String(event?.sequence ?? "");
   if (!event) return put(row, "…");
@@ -57,7 +59,7 @@ export function fillRow(row: HTMLElement, event: Event | undefined, time: number
     ? Object.entries(inside).map(([key, value]) => `${key}=${text(value).slice(0, FIELDS)}`).join(" ") : "";
   put(row,
     h("span", { class: "time", title: `Event ${event.sequence}: go to this moment`, "data-go": "" }, clock(time)),
-    h("span", { class: "level" }, event.level),
+    h("span", { class: "level" }, cut(event.level, 8)),
     h("span", { class: "node-name", title: event.nodeId ? oneLine(event.nodeId) : "the run", "data-node": event.nodeId ?? "" }, event.nodeId ? cut(name, 40) : "run"),
     h("span", { class: "stream" }, stream && stream !== "log" ? cut(stream, 8) : ""),
     h("span", { class: "message" }, said.length > MOST && h("span", { class: "tag" }, `${count(said.length)} characters`), ...marked(cut(said, MOST), wanted),

@@ -31,13 +31,14 @@ export class Gantt {
   #selected = "";
   /** Whether what began last stays in sight. */
   #following = true;
+  #hidden = false;
 
   constructor(log: RunLog, scale: Scale, name: (node: string) => string, select: (node: string) => void) {
     this.#log = log;
     this.#scale = scale;
     this.#name = name;
     this.#spacer.append(this.#svg);
-    this.element = h("div", { class: "gantt", "data-testid": "gantt" }, this.#spacer);
+    this.element = h("div", { class: "gantt", tabindex: 0, role: "region", "aria-label": "Attempts over time", "data-testid": "gantt" }, this.#spacer);
     this.element.addEventListener("scroll", this.#draw);
     for (const by of ["wheel", "touchmove"]) this.element.addEventListener(by, () => (this.#following = false), { passive: true });
     new ResizeObserver(this.#draw).observe(this.element);
@@ -60,6 +61,7 @@ export class Gantt {
       this.#lanes = [...lanes.values()];
       this.#starts = this.#lanes.map((lane) => lane.attempts[0]?.started ?? 0);
       this.#spacer.style.height = `${this.#lanes.length * ROW + 4}px`;
+      if (this.#hidden) this.#reveal();
     }
     this.#draw();
   }
@@ -77,12 +79,19 @@ export class Gantt {
   select(node: string): void {
     if (node === this.#selected) return;
     this.#selected = node;
+    this.#reveal();
+    this.#draw();
+  }
+
+  /** Brings the row of what is selected into sight, as soon as there is one. */
+  #reveal(): void {
+    const node = this.#selected;
     const at = this.#lanes.findIndex((lane) => lane.node === node);
+    this.#hidden = Boolean(node) && at < 0;
     if (at >= 0) {
       const { scrollTop, clientHeight } = this.element;
       if (at * ROW < scrollTop || (at + 1) * ROW > scrollTop + clientHeight) this.element.scrollTop = Math.max(0, at * ROW - clientHeight / 2);
     }
-    this.#draw();
   }
 
   #show(): void {

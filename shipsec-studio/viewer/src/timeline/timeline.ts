@@ -155,7 +155,7 @@ export class Timeline {
     }
     const step = nice(scale.whole / Math.max(2, Math.floor(wide / 110)));
     for (let at = 0; at <= scale.whole; at += step) {
-      this.#axis.append(s("path", { class: "tick", d: `M${x(at)} 15v4` }), s("text", { x: x(at), y: 12 }, at === 0 ? "0" : span(scale.time(at) - scale.start)));
+      this.#axis.append(s("path", { class: "tick", d: `M${x(at)} 15v4` }), s("text", { x: x(at), y: 12, class: wide - at * per < 24 ? "last" : null }, at === 0 ? "0" : span(scale.time(at) - scale.start)));
     }
     let ticks = 0;
     for (const attempt of this.#log.attempts()) {

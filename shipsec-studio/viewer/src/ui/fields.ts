@@ -56,7 +56,7 @@ export function askedByPort(input: unknown): Asked {
     kind,
     id: text(of(input, "id")),
     label: text(of(input, "label")) || text(of(input, "id")),
-    help: [text(of(input, "description")), type === "secret" ? "The name of a secret that the host knows." : kind === "json" ? `JSON of type ${type || "any"}.` : ""].filter(Boolean).join(" ") || undefined,
+    help: [text(of(input, "description")), type === "secret" ? "The name of a secret that the host knows." : kind === "json" ? type === "json" || type === "any" ? "JSON." : `JSON of type ${type}.` : ""].filter(Boolean).join(" ") || undefined,
     required: of(input, "required") === true && of(input, "default") === undefined,
     value: of(input, "default"),
   };

@@ -5,6 +5,8 @@ import { h, type Child } from "./dom.ts";
 import { visible } from "./text.ts";
 
 const INLINE = /`([^`]+)`|\*\*(.+?)\*\*|__(.+?)__|\*([^*\s][^*]*?)\*|\b_([^_]+?)_\b|~~(.+?)~~|!?\[([^\]]*)\]\(([^)\s]+)[^)]*\)|<(https?:[^\s>]+)>/;
+/** What is longer is text: nobody writes so, save to keep a reader busy. */
+const LONGEST = 2000;
 /** Deeper emphasis than this is text. */
 const DEEPEST = 6;
 
@@ -14,6 +16,7 @@ export function markdown(source: string): HTMLElement {
 }
 
 function inline(text: string, depth = 0): Child[] {
+  if (text.length > 2 * LONGEST) return [text];
   const parts: Child[] = [];
   let rest = text;
   while (rest) {
@@ -51,7 +54,10 @@ function blocks(lines: readonly string[], depth: number): Node[] {
     const line = lines[at] ?? "";
     const fence = /^\s*(```+|~~~+)/.exec(line);
     const heading = /^(#{1,6})\s+(.*?)\s*#*$/.exec(line);
-    if (!line.trim()) at += 1;
+    if (line.length > LONGEST) {
+      at += 1;
+      out.push(h("p", null, line));
+    } else if (!line.trim()) at += 1;
     else if (fence) {
       at += 1;
       const code = take((line) => !line.trim().startsWith(fence[1] ?? "```"));

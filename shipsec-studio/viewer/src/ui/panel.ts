@@ -77,7 +77,7 @@ export class Panel {
       h("p", { class: "hint" }, `Here it waits for an answer: ${visible(asks.title)}. Go to the newest moment to give one.`),
     ]);
     parts.show("error", [node?.error, node?.skipReason, node?.cancelReason, node?.handledBy], () => this.#error(node));
-    parts.show("facts", [node, look.note, action], () => [h("dl", { class: "facts" }, ...this.#facts(node, action, look))]);
+    parts.show("facts", [node, look.note, look.done, action], () => [h("dl", { class: "facts" }, ...this.#facts(node, action, look, state))]);
     parts.show("attempts", [context.attempts.length, context.attempts.at(-1)?.ended], () => context.attempts.length < 2 ? [] : [
       h("h3", null, "Attempts"),
       h("ol", { class: "attempts" }, ...context.attempts.map((one) => h("li", { value: one.attempt }, h("span", { class: `dot ${one.outcome ?? "running"}` }), ` ${one.outcome ?? "running"}`,
@@ -124,7 +124,7 @@ export class Panel {
     return button(cut(node, 60), () => this.#events.select(node), { class: "link" });
   }
 
-  #facts(node: NodeView | undefined, action: unknown, look: BoxLook): Child[] {
+  #facts(node: NodeView | undefined, action: unknown, look: BoxLook, state: RunState): Child[] {
     const rows: Child[] = [];
     const add = (name: string, ...value: Child[]) => rows.push(h("dt", null, name), h("dd", null, ...value));
     const component = node?.componentId ?? text(field(action, "componentId"));
@@ -141,6 +141,8 @@ export class Panel {
     for (const child of node?.childRuns ?? []) add("Called", runLink(child));
     const lines = node?.logCounts;
     if (lines) add("Log", (["error", "warn", "info", "debug"] as const).filter((level) => lines[level] > 0).map((level) => `${count(lines[level])} ${level}`).join(", ") || "nothing");
+    const items = node && state.items?.[node.nodeId];
+    if (items) add("Items", Object.entries(items).filter(([, number]) => number > 0).map(([name, number]) => `${count(number)} ${oneLine(name)}`).join(", ") || "none");
     const each = field(action, "forEach");
     if (each !== undefined) add("For each", cut(text(each), 120));
     return rows;

@@ -1,6 +1,6 @@
 // The page of one run: one moment, shown by header, canvas, timeline, console and panel alike.
 
-import type { RunDetails } from "../api.ts";
+import { Problem, type RunDetails } from "../api.ts";
 import { Canvas } from "../canvas/canvas.ts";
 import { graphOf, type Box } from "../canvas/graph.ts";
 import { RunLooks } from "../canvas/looks.ts";
@@ -30,6 +30,9 @@ export interface Page {
   close(): void;
 }
 
+/** The plan is in the first event, and the picture of it comes from the server: so often it is asked for, once a second. */
+const TRIES = 20;
+
 export class RunPage implements Page {
   readonly element: HTMLElement;
   readonly #run: string;
@@ -48,7 +51,7 @@ export class RunPage implements Page {
   readonly #labels = new Map<string, string>();
   #details: RunDetails | undefined;
   #asking = false;
-  #asked = 0;
+  #tries = 0;
   #node = "";
   #grown = false;
   #known = 0;
@@ -92,7 +95,14 @@ export class RunPage implements Page {
     this.#tabs = { log: tab("log", "Console", this.#console.element), artifacts: tab("artifacts", "Artifacts", this.#artifacts.element) };
     const { log, artifacts } = this.#tabs;
     const lower = h("section", { class: "lower", "aria-label": "Console and artifacts" },
-      h("div", { class: "tabs", role: "tablist" }, log.tab, artifacts.tab), log.body, artifacts.body);
+      h("div", { class: "tabs", role: "tablist", onkeydown: (event: KeyboardEvent) => {
+        if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+        event.preventDefault();
+        event.stopPropagation();
+        const to = log.body.hidden ? "log" : "artifacts";
+        this.#tab(to);
+        this.#tabs[to].tab.focus();
+      } }, log.tab, artifacts.tab), log.body, artifacts.body);
     this.element = h("main", { class: "run-page" }, this.#header.element,
       h("div", { class: "below" },
         h("div", { class: "column" }, h("div", { class: "stage" }, this.#canvas.element), this.#timeline.element, splitter(lower), lower),
@@ -102,6 +112,7 @@ export class RunPage implements Page {
     this.#node = place().node ?? "";
     this.#stopLog = this.#log.onChange(() => this.#grow());
     this.#clock = setInterval(() => {
+      if (this.#log.last > 0 && this.#details && !this.#details.layout && this.#tries < TRIES) void this.#load();
       if (this.#moment.live && !this.#ended) this.#header.tick(this.#log.stateAt(this.#log.last), true);
     }, 1000);
     void this.#load();
@@ -154,18 +165,24 @@ export class RunPage implements Page {
   async #load(): Promise<void> {
     if (this.#asking) return;
     this.#asking = true;
-    this.#asked = performance.now();
+    this.#tries += 1;
     try {
       const details = await api.runDetails(this.#run);
       if (this.#closed) return;
       this.#details = details;
       for (const [id, of] of Object.entries(details.definition?.nodes ?? {})) this.#labels.set(id, text(field(of, "label")) || id);
       this.#known = -1;
+      this.#grown = true;
+      this.#console.rename();
       this.#draw();
     } catch (error) {
       if (this.#closed) return;
       if (this.#log.last > 0) notice(told(error), "error");
-      else put(this.element, h("div", { class: "hint whole-page" }, h("h2", null, "This run cannot be shown"), h("p", null, visible(told(error)))));
+      else {
+        // What the server does not have, it is not asked for again and again.
+        if (error instanceof Problem && error.status >= 400 && error.status < 500) this.#log.close();
+        put(this.element, h("div", { class: "hint whole-page" }, h("h2", null, "This run cannot be shown"), h("p", null, visible(told(error)))));
+      }
     } finally {
       this.#asking = false;
     }
@@ -181,8 +198,6 @@ export class RunPage implements Page {
       this.#goTo = undefined;
     }
     this.#moment.grow();
-    // The plan is in the first event; the picture of it comes from the server.
-    if (this.#log.last > 0 && !this.#details?.layout && performance.now() - this.#asked > 1000) void this.#load();
     this.#draw();
   }
 
@@ -223,7 +238,8 @@ export class RunPage implements Page {
       run: this.#run, definition, newest: moment.at === log.last, look: looks.box(box), attempts: this.#attemptsOf(this.#node, moment.at),
     });
     if (this.#goTo === undefined) note({ at: moment.live ? undefined : moment.at });
-    document.title = `${oneLine(text(definition?.title) || this.#run)} · ${statusWord(newest.status)} · ShipSec Studio`;
+    const title = `${oneLine(text(definition?.title) || this.#run)} · ${statusWord(newest.status)} · ShipSec Studio`;
+    if (document.title !== title) document.title = title;
   }
 
   /** Draws the plan, and what turned up without being planned. */

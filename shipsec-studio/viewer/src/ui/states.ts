@@ -1,7 +1,7 @@
 // The visual language: each state has an icon, a word and a colour, wherever it is shown. Colours
 // are set in style.css by the class `is-<state>`.
 
-import type { NodeView, RunStatus } from "../model.ts";
+import type { RunStatus } from "../model.ts";
 import { s } from "./dom.ts";
 
 /** The states that a node is shown in; also the values of `data-state` on a node. */
@@ -47,11 +47,6 @@ export function runLook(status: string): Look {
 /** Whether nothing follows this status. */
 export function isFinal(status: string): boolean {
   return FINAL.has(status);
-}
-
-/** Whether nothing follows this state of a node. */
-export function hasEnded(node: NodeView | undefined): boolean {
-  return node !== undefined && ["COMPLETED", "FAILED", "SKIPPED", "CANCELLED"].includes(node.state);
 }
 
 const WORDS: Record<Look, string> = {
