@@ -136,7 +136,7 @@ export function chain(id, nodes) {
 }
 
 /** One scene of a test: its server, its browser, and what went wrong in it. */
-class Scene {
+export class Scene {
   faults = [];
   #closers = [];
 

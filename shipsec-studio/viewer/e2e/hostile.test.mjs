@@ -71,7 +71,7 @@ scene("hostile", "nothing that a component writes is obeyed", async (own) => {
     await calm(`the preview of ${name}`);
     await own.shot(`artifact-${artifacts.findIndex((one) => one.artifactId === artifactId)}`);
     // Nor where somebody opens the bytes themselves.
-    const response = await fetch(`${server.origin}/workflows/runs/${run}/artifacts/${artifactId}?inline=1`);
+    const response = await fetch(`${server.origin}/workflows/runs/${run}/artifacts/${artifactId}?inline=true`);
     assert.equal(response.headers.get("x-content-type-options"), "nosniff");
     assert.match(response.headers.get("content-security-policy"), /sandbox/);
     if (/html|svg|script/.test(response.headers.get("content-type") ?? "")) assert.match(response.headers.get("content-disposition"), /^attachment/);
