@@ -246,7 +246,8 @@ pub(crate) struct DiffArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) ignore: Vec<String>,
     /// Exit with 1 where something of this class is different: status, added, removed, rewired,
-    /// component-version, parameter, input, output, artifact, logs, duration. May be repeated.
+    /// component-version, parameter, input, output, artifact, logs, duration (which needs
+    /// --duration-threshold). May be repeated.
     #[arg(long, value_name = "CLASS", value_delimiter = ',')]
     pub(crate) fail_on: Vec<String>,
     /// Tell nodes whose duration differs by more than so many percent.

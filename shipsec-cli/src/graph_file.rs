@@ -89,22 +89,22 @@ impl GraphFile {
         }
         match Graph::from_json(&file.text) {
             Ok(graph) => file.compile(&graph, registry),
-            Err(error) => {
+            Err(_) => {
                 // Of JSON that is whole, the value; else the place where reading stopped.
                 let whole = serde_json::from_str::<serde::de::IgnoredAny>(&file.text).is_ok();
-                let value = match whole {
-                    true => Places::of(&file.text).find(&error.path),
-                    false => None,
-                };
-                let at = value.unwrap_or_else(|| offset(&file.text, error.line, error.column));
-                file.problems.push(Problem {
-                    code: "invalid-graph".to_owned(),
-                    severity: Severity::Error,
-                    path: error.path,
-                    message: error.message,
-                    suggestion: None,
-                    at: Some(at),
-                });
+                let places = whole.then(|| Places::of(&file.text));
+                for error in Graph::problems(&file.text) {
+                    let value = places.as_ref().and_then(|places| places.find(&error.path));
+                    let at = value.unwrap_or_else(|| offset(&file.text, error.line, error.column));
+                    file.problems.push(Problem {
+                        code: "invalid-graph".to_owned(),
+                        severity: Severity::Error,
+                        path: error.path,
+                        message: error.message,
+                        suggestion: None,
+                        at: Some(at),
+                    });
+                }
             }
         }
         file

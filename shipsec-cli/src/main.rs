@@ -4,6 +4,7 @@
 //! whole of it, from a graph to a run that is followed to its end.
 
 mod args;
+mod calls;
 mod commands;
 mod diagnostics;
 mod failure;

@@ -11,6 +11,7 @@ use shipsec_core::{
 
 use crate::{
     args::RunArg,
+    calls::is_called,
     failure::Failure,
     workspace::{self, Access},
 };
@@ -31,6 +32,15 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// A run of a store.
+    pub(crate) fn of(store: &Arc<dyn TraceStore>, id: RunId) -> Self {
+        Self {
+            id,
+            store: store.clone(),
+            archive: None,
+        }
+    }
+
     /// Finds the run that the arguments name.
     pub(crate) async fn by(argument: &RunArg) -> Result<Self, Failure> {
         if Archive::is_one(&argument.name) {
@@ -56,12 +66,24 @@ impl Found {
                 archive: None,
             });
         }
-        let filter = RunFilter::default().with_limit(if name == "last" { 1 } else { LOOKED_AT });
+        if name == "last" {
+            let id = newest(&*store).await?.ok_or_else(|| {
+                Failure::unusable(
+                    "no run \"last\" is kept here; `shipsec runs` lists those that are",
+                )
+            })?;
+            return Ok(Self {
+                id,
+                store,
+                archive: None,
+            });
+        }
+        let filter = RunFilter::default().with_limit(LOOKED_AT);
         let runs = store.runs(&filter).await.map_err(Failure::unusable)?;
         let mut fitting = runs
             .into_iter()
             .map(|run| run.run_id)
-            .filter(|id| name == "last" || (!name.is_empty() && id.as_str().starts_with(name)));
+            .filter(|id| !name.is_empty() && id.as_str().starts_with(name));
         match (fitting.next(), fitting.next()) {
             (Some(id), None) => Ok(Self {
                 id,
@@ -75,6 +97,15 @@ impl Found {
                 "no run {name:?} is kept here, and it is no archive of a run; `shipsec runs` lists \
                  those that are"
             ))),
+        }
+    }
+
+    /// Another run of the same store.
+    pub(crate) fn other(&self, id: RunId) -> Self {
+        Self {
+            id,
+            store: self.store.clone(),
+            archive: None,
         }
     }
 
@@ -105,5 +136,25 @@ impl Found {
                 };
             }
         }
+    }
+}
+
+/// The newest run that no other run called; runs that were called are parts of those that called them.
+async fn newest(store: &dyn TraceStore) -> Result<Option<RunId>, Failure> {
+    let mut seen = 0;
+    let mut limit = 4;
+    loop {
+        let filter = RunFilter::default().with_limit(limit);
+        let runs = store.runs(&filter).await.map_err(Failure::unusable)?;
+        for run in runs.iter().skip(seen) {
+            if !is_called(store, &run.run_id).await? {
+                return Ok(Some(run.run_id.clone()));
+            }
+        }
+        if runs.len() < limit {
+            return Ok(None);
+        }
+        seen = runs.len();
+        limit *= 8;
     }
 }

@@ -64,6 +64,41 @@ pub(crate) fn fit(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(if columns == 0 { kept } else { kept + "…" })
 }
 
+/// The name cut to this many columns in its middle: what it ends with, such as the `[3]` of an item,
+/// tells it from its neighbours.
+pub(crate) fn fit_name(name: &str, columns: usize) -> Cow<'_, str> {
+    if name.len() <= columns || width(name) <= columns {
+        return Cow::Borrowed(name);
+    }
+    let Some(room) = columns.checked_sub(1) else {
+        return Cow::Borrowed("");
+    };
+    let item = name.rfind('[').filter(|_| name.ends_with(']'));
+    let item = item.map_or(0, |at| width(&name[at..]));
+    let end = item.max(room / 3).min(room);
+    let mut used = 0;
+    let ending: Vec<char> = name
+        .chars()
+        .rev()
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= end
+        })
+        .collect();
+    let mut used = 0;
+    let beginning = name.chars().take_while(|c| {
+        used += c.width().unwrap_or(0);
+        used <= room - end
+    });
+    let cut = beginning.chain(['…']).chain(ending.into_iter().rev());
+    Cow::Owned(cut.collect())
+}
+
+/// The name filled with spaces to this many columns, or cut in its middle.
+pub(crate) fn pad_name(name: &str, columns: usize) -> String {
+    pad(&fit_name(name, columns), columns)
+}
+
 /// The text filled with spaces to this many columns.
 pub(crate) fn pad(text: &str, columns: usize) -> String {
     let mut padded = fit(text, columns).into_owned();
@@ -141,6 +176,24 @@ mod tests {
         assert_eq!(fit("日本語", 4), "日…");
         assert_eq!(fit("abc", 0), "");
         assert_eq!(pad("日", 4), "日  ");
+    }
+
+    #[test]
+    fn a_name_keeps_its_end() {
+        assert_eq!(fit_name("probe[3]", 8), "probe[3]");
+        assert_eq!(fit_name("resolve-all-hosts[12]", 12), "resolve…[12]");
+        assert_eq!(fit_name("resolve-all-hosts-west", 13), "resolve-…west");
+        assert_eq!(fit_name("resolve-all-hosts-east", 13), "resolve-…east");
+        assert_eq!(fit_name("日本語日本語[7]", 8), "日本…[7]");
+        assert_eq!(fit_name("a[1234567]", 4), "…67]");
+        assert_eq!(
+            ["", "…", "…"],
+            [0, 1, 2].map(|columns| fit_name("日本語", columns))
+        );
+        assert_eq!(pad_name("probe[3]", 10), "probe[3]  ");
+        for columns in 0..30 {
+            assert!(width(&fit_name("日本語a resolve-all[12]", columns)) <= columns);
+        }
     }
 
     #[test]

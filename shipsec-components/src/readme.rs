@@ -1,2 +1,3 @@
 #![doc = include_str!("../../README.md")]
-//! The code of the README is compiled with the other examples.
+#![doc = include_str!("../../docs/graph.md")]
+//! The code of these pages is compiled with the other examples.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::Problem;
+use crate::{Problem, studio::Studio};
 
 /// What the path says.
 #[derive(Debug)]
@@ -49,10 +49,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned> FromRequest<Studio> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &Studio) -> Result<Self, Problem> {
         let text = text(request, state).await?;
         parse(&text).map(Self)
     }
@@ -62,19 +62,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 #[derive(Debug)]
 pub(crate) struct MaybeBody<T>(pub(crate) T);
 
-impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody<T> {
+impl<T: DeserializeOwned + Default> FromRequest<Studio> for MaybeBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &Studio) -> Result<Self, Problem> {
         if !request.headers().contains_key(header::CONTENT_TYPE) {
-            let body = Bytes::from_request(request, state).await.map_err(unread)?;
+            let body = bytes(request, state).await?;
             return match body.is_empty() {
                 true => Ok(Self(T::default())),
                 false => Err(not_json()),
             };
         }
         let text = text(request, state).await?;
-        parse(&text).map(Self)
+        match text.is_empty() {
+            true => Ok(Self(T::default())),
+            false => parse(&text).map(Self),
+        }
     }
 }
 
@@ -82,19 +85,33 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody
 #[derive(Debug)]
 pub(crate) struct JsonText(pub(crate) String);
 
-impl<S: Send + Sync> FromRequest<S> for JsonText {
+impl FromRequest<Studio> for JsonText {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &Studio) -> Result<Self, Problem> {
         text(request, state).await.map(Self)
     }
 }
 
-async fn text<S: Send + Sync>(request: Request, state: &S) -> Result<String, Problem> {
+/// The whole body, if it comes in time.
+async fn bytes(request: Request, studio: &Studio) -> Result<Bytes, Problem> {
+    let body = Bytes::from_request(request, studio);
+    match tokio::time::timeout(studio.host.limits.stall, body).await {
+        Ok(body) => body.map_err(unread),
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "too-slow",
+            "The body did not come",
+            "the body took longer than this server waits",
+        )),
+    }
+}
+
+async fn text(request: Request, studio: &Studio) -> Result<String, Problem> {
     if !is_json(request.headers()) {
         return Err(not_json());
     }
-    let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+    let bytes = bytes(request, studio).await?;
     String::from_utf8(bytes.into())
         .map_err(|_| Problem::invalid("the body is no UTF-8 text: expected JSON"))
 }

@@ -17,7 +17,7 @@ use futures::stream::{self, Stream};
 use shipsec_core::{
     RunId,
     event::{Event, EventKind},
-    trace::{StoreError, TraceStore},
+    trace::{StoreError, StoreErrorKind, TraceStore},
 };
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -27,8 +27,28 @@ const PAGE: usize = 512;
 const KEPT: usize = 8 * 1024 * 1024;
 /// Bytes that a listener is given at once, unless one frame is larger.
 const PIECE: usize = 256 * 1024;
+/// What a stream ends with; no event of a log is told as one.
+const END: &str = "end";
 /// How often a stream says that it is alive, where nothing happens.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Tells streams that the server is to end; one that knows of no server never does.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Closing(Option<watch::Receiver<()>>);
+
+impl Closing {
+    /// Told once the sender is dropped.
+    pub(crate) fn new(server: watch::Receiver<()>) -> Self {
+        Self(Some(server))
+    }
+
+    async fn closed(&mut self) {
+        match &mut self.0 {
+            Some(server) => while server.changed().await.is_ok() {},
+            None => std::future::pending().await,
+        }
+    }
+}
 
 /// The feeds of runs that somebody listens to.
 #[derive(Debug)]
@@ -72,7 +92,7 @@ fn frame(event: &Event) -> Result<Frame, serde_json::Error> {
     let kind = event.kind.type_name();
     let mut text = String::with_capacity(data.len() + kind.len() + 48);
     // An unknown type may be any text; JSON has no line ends outside of its escapes.
-    let plain = !kind.contains(['\n', '\r', '\0']);
+    let plain = !kind.contains(['\n', '\r', '\0']) && kind != END;
     let _ = writeln!(text, "id: {}", event.sequence);
     if plain {
         let _ = writeln!(text, "event: {kind}");
@@ -87,7 +107,7 @@ fn frame(event: &Event) -> Result<Frame, serde_json::Error> {
 fn frames(page: &[Event]) -> Result<Vec<Frame>, StoreError> {
     let failed = |error: serde_json::Error| {
         let message = format!("an event has no JSON: {error}");
-        StoreError::new(shipsec_core::trace::StoreErrorKind::Corrupt, message)
+        StoreError::new(StoreErrorKind::Corrupt, message)
     };
     page.iter()
         .map(|event| frame(event).map_err(failed))
@@ -117,7 +137,7 @@ impl Feed {
     /// where it is still to come.
     fn after(&self, sequence: u64) -> Option<(Bytes, u64, bool)> {
         let ring = self.ring();
-        let skip = (sequence + 1).checked_sub(ring.first)?;
+        let skip = sequence.checked_sub(ring.first - 1)?;
         let mut piece = BytesMut::new();
         let (mut last, mut is_final) = (sequence, false);
         for frame in ring.frames.iter().skip(usize::try_from(skip).ok()?) {
@@ -148,9 +168,7 @@ impl Feeds {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(feed) = open.get(run).and_then(Weak::upgrade) {
             let seen = feed.seen.subscribe();
-            if matches!(*seen.borrow(), Seen::Upto(_)) {
-                return (feed, seen);
-            }
+            return (feed, seen);
         }
         let (sender, seen) = watch::channel(Seen::Upto(last));
         let ring = Ring {
@@ -180,6 +198,7 @@ impl Feeds {
         after: u64,
         last: u64,
         ended: bool,
+        closing: Closing,
         permit: OwnedSemaphorePermit,
     ) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> + Send + use<> {
         let listening = (!ended).then(|| self.listen(run, last));
@@ -190,6 +209,7 @@ impl Feeds {
             after,
             last,
             state: State::First,
+            closing,
             _permit: permit,
         };
         stream::unfold(listener, |mut listener| async move {
@@ -210,35 +230,52 @@ async fn follow(
     loop {
         let page = tokio::select! {
             page = next_page(&store, &run, last) => page,
+            () = tokio::time::sleep(KEEP_ALIVE) => match store.read(&run, last - 1, 1).await {
+                Ok(page) if page.is_empty() => {
+                    let message = format!("run {run} was removed");
+                    Err(StoreError::new(StoreErrorKind::Other, message))
+                }
+                // It is quiet.
+                Ok(_) => continue,
+                Err(error) => Err(error),
+            },
             () = feed.seen.closed() => {
                 let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
                 // Somebody may have come just now.
                 if feed.seen.receiver_count() > 0 {
                     continue;
                 }
-                if open.get(&run).is_some_and(|other| std::ptr::eq(other.as_ptr(), &*feed)) {
-                    open.remove(&run);
+                forget(&mut open, &run, &feed);
+                return;
+            }
+        };
+        let why = match page.and_then(|page| frames(&page)) {
+            Ok(frames) => {
+                let is_final = frames.iter().any(|frame| frame.is_final);
+                last = feed.push(frames);
+                if !is_final {
+                    feed.seen.send_replace(Seen::Upto(last));
+                    continue;
                 }
-                return;
+                // Whoever listens reads to the end, from the frames or from the store.
+                None
             }
+            Err(error) => Some(error.to_string().into()),
         };
-        let frames = page.and_then(|page| frames(&page));
-        let frames = match frames {
-            Ok(frames) => frames,
-            Err(error) => {
-                feed.seen
-                    .send_replace(Seen::Closed(Some(error.to_string().into())));
-                return;
-            }
-        };
-        let is_final = frames.iter().any(|frame| frame.is_final);
-        last = feed.push(frames);
-        feed.seen.send_replace(Seen::Upto(last));
-        if is_final {
-            // Whoever listens reads to the end from the frames or the store.
-            feed.seen.send_replace(Seen::Closed(None));
-            return;
-        }
+        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        forget(&mut open, &run, &feed);
+        feed.seen.send_replace(Seen::Closed(why));
+        return;
+    }
+}
+
+/// Forgets a feed, unless another one has taken its place.
+fn forget(open: &mut HashMap<RunId, Weak<Feed>>, run: &RunId, feed: &Arc<Feed>) {
+    if open
+        .get(run)
+        .is_some_and(|other| std::ptr::eq(other.as_ptr(), &**feed))
+    {
+        open.remove(run);
     }
 }
 
@@ -267,6 +304,7 @@ struct Listener {
     /// How far the log was at first.
     last: u64,
     state: State,
+    closing: Closing,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -291,7 +329,7 @@ impl Listener {
                 }
                 State::Ended => {
                     self.state = State::Done;
-                    let end = format!("event: end\ndata: {{\"sequence\":{}}}\n\n", self.after);
+                    let end = format!("event: {END}\ndata: {{\"sequence\":{}}}\n\n", self.after);
                     return Some(end.into());
                 }
                 State::Done => return None,
@@ -349,9 +387,13 @@ impl Listener {
             }
             Seen::Closed(Some(error)) => return Err(error.to_string()),
         }
-        match tokio::time::timeout(KEEP_ALIVE, seen.changed()).await {
-            Ok(_) => Ok(None),
-            Err(_) => Ok(Some(Bytes::from_static(b": still here\n\n"))),
+        tokio::select! {
+            _ = seen.changed() => Ok(None),
+            () = self.closing.closed() => {
+                self.state = State::Done;
+                Ok(None)
+            }
+            () = tokio::time::sleep(KEEP_ALIVE) => Ok(Some(Bytes::from_static(b": still here\n\n"))),
         }
     }
 
@@ -367,7 +409,8 @@ impl Listener {
         for frame in frames {
             piece.extend_from_slice(&frame.text);
             self.went_on(self.after + 1, frame.is_final);
-            if frame.is_final {
+            // What is left of the page is read again.
+            if frame.is_final || piece.len() > PIECE {
                 break;
             }
         }

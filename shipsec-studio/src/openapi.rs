@@ -6,7 +6,7 @@ use axum::{Router, handler::Handler, routing::MethodRouter};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value as Json, json};
 
-use crate::{Problem, problem, studio::Studio};
+use crate::{problem, studio::Studio};
 
 /// Routes, and what describes them.
 pub(crate) struct Api {
@@ -78,7 +78,11 @@ impl Api {
         describe: impl for<'a> FnOnce(Operation<'a>) -> Operation<'a>,
     ) -> Self {
         self.open = self.open.route(path, method.route(handler));
-        self.describe((method, path), about, describe)
+        self.describe((method, path), about, |operation| {
+            let mut operation = describe(operation);
+            operation.said.insert("security".to_owned(), json!([]));
+            operation
+        })
     }
 
     /// Adds an operation: its id, a line about it, and what describes the rest.
@@ -108,7 +112,7 @@ impl Api {
                 "name": name, "in": "path", "required": true, "schema": { "type": "string" },
             }));
         }
-        let failed = self.schemas.subschema_for::<Problem>();
+        let failed = self.schemas.subschema_for::<problem::Document>();
         let mut responses = Map::new();
         responses.insert(
             "default".to_owned(),

@@ -13,14 +13,14 @@ use shipsec_core::{RunId, storage::StorageError, trace::StoreError, trace::Store
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A request that could not be followed: a problem document (RFC 9457).
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub struct Problem(Box<Document>);
 
 /// Why a request could not be followed (RFC 9457).
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
-struct Document {
+pub(crate) struct Document {
     /// Names the kind of problem: `urn:shipsec:problem:` and its code.
     #[serde(rename = "type")]
     kind: String,

@@ -14,6 +14,9 @@ use crate::{
 
 /// The API and the viewer, to be served alone or nested in a host's own router.
 ///
+/// The viewer asks relative to its own path, which therefore ends with a slash: nest the router as
+/// `.nest("/studio/", router)`.
+///
 /// Who may ask is what [`Host::with_access`] says; a host that nests it serves it where that is
 /// enough, or puts a layer of its own around it.
 pub fn router(host: Host) -> Router {

@@ -9,10 +9,15 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
 
-use crate::{Host, router};
+use crate::{Host, feed::Closing, router};
 
 /// How long requests that are being answered may take once the server is to end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -33,7 +38,7 @@ pub enum ServeError {
 }
 
 /// Serves the router alone until `end` resolves, and then finishes the requests that are being
-/// answered; event streams end at once.
+/// answered; event streams end at once. What takes longer than five seconds is cut off.
 ///
 /// # Errors
 ///
@@ -53,9 +58,11 @@ pub async fn serve(
     let mut server = hyper::server::conn::http1::Builder::new();
     server.timer(TokioTimer::new());
     server.header_read_timeout(limits.head);
-    let connections = limits.connections.min(Semaphore::MAX_PERMITS);
-    let room = Arc::new(Semaphore::new(connections));
+    let most = limits.connections.min(Semaphore::MAX_PERMITS);
+    let room = Arc::new(Semaphore::new(most));
     let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    let (closing, closed) = watch::channel(());
     let mut end = std::pin::pin!(end.fuse());
     loop {
         // Whoever comes when there is no room waits in the system's queue.
@@ -74,27 +81,35 @@ pub async fn serve(
                 }
             },
             () = &mut end => break,
+            // Takes what has ended out of the set.
+            Some(_) = connections.join_next() => continue,
         };
         // Frames of an event stream are small, and are to arrive now.
         let _ = stream.set_nodelay(true);
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(limits.stall));
+        let stream = Box::pin(stream);
+        let closing_of = Closing::new(closed.clone());
         let service = router
             .clone()
             .map_request(move |mut request: hyper::Request<_>| {
-                request.extensions_mut().insert(ConnectInfo(from));
+                let extensions = request.extensions_mut();
+                extensions.insert(ConnectInfo(from));
+                extensions.insert(closing_of.clone());
                 request
             });
         let connection =
             server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = graceful.watch(connection);
-        tokio::spawn(async move {
+        connections.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%from, %error, "a connection ended");
             }
             drop(permit);
         });
     }
-    drop(listener);
-    // Streams have no end of their own.
+    drop((listener, closing));
+    // Whoever is left then is dropped with the set.
     let _ = tokio::time::timeout(LAST_WORDS, graceful.shutdown()).await;
     Ok(())
 }

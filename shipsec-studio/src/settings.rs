@@ -45,8 +45,10 @@ pub struct WeakToken(usize);
 
 impl Access {
     /// Everybody on this machine, and nobody else: requests must name a loopback host, so that no web
-    /// page reaches the API through a name of its own (DNS rebinding). [`serve`](crate::serve())
-    /// refuses any other address with it.
+    /// page reaches the API through a name of its own (DNS rebinding), and come from a loopback
+    /// address. [`serve`](crate::serve()) refuses to listen on any other address with it; a host that
+    /// serves the router itself must tell where requests come from, with axum's
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
     pub fn loopback() -> Self {
         Self {
             guard: Guard::Loopback,
@@ -80,7 +82,8 @@ impl Access {
         }
     }
 
-    /// Lets requests name this host too, for example `studio.example.org`; the port does not matter.
+    /// Lets requests name this host too, for example `studio.example.org`, and its pages ask. The port
+    /// does not matter, and is not given here.
     /// With [`by_host`](Self::by_host) any name will do as long as none is given here.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
@@ -111,6 +114,9 @@ pub struct Limits {
     /// How long a client may take to send the head of a request, with [`serve`](crate::serve()).
     /// Default: 10 s.
     pub head: Duration,
+    /// How long a client may take to send a body; and, with [`serve`](crate::serve()), to read
+    /// anything of what it asked for. Default: 30 s.
+    pub stall: Duration,
 }
 
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(1000).expect("1000 is not 0");
@@ -125,6 +131,7 @@ impl Default for Limits {
             streams: 4096,
             connections: 8192,
             head: Duration::from_secs(10),
+            stall: Duration::from_secs(30),
         }
     }
 }
@@ -148,6 +155,20 @@ impl Limits {
     #[must_use]
     pub fn with_streams(mut self, streams: usize) -> Self {
         self.streams = streams;
+        self
+    }
+
+    /// Sets [`head`](Self::head).
+    #[must_use]
+    pub fn with_head(mut self, time: Duration) -> Self {
+        self.head = time;
+        self
+    }
+
+    /// Sets [`stall`](Self::stall).
+    #[must_use]
+    pub fn with_stall(mut self, time: Duration) -> Self {
+        self.stall = time;
         self
     }
 

@@ -1,10 +1,10 @@
 //! What the handlers share.
 
-use std::{ops::Deref, sync::Arc};
+use std::{num::NonZeroUsize, ops::Deref, sync::Arc};
 
 use tokio::sync::Semaphore;
 
-use crate::{Host, feed::Feeds, guard::Gate, metrics::Metrics, replays::Replays};
+use crate::{Host, Problem, feed::Feeds, guard::Gate, metrics::Metrics, replays::Replays};
 
 /// Shared by all requests; clones are the same.
 #[derive(Debug, Clone)]
@@ -17,21 +17,37 @@ pub(crate) struct Inner {
     pub(crate) replays: Replays,
     pub(crate) gate: Gate,
     pub(crate) metrics: Metrics,
+    /// A permit for each thing that keeps a core busy.
+    busy: Semaphore,
     /// A permit for each event stream.
     pub(crate) streams: Arc<Semaphore>,
 }
 
 impl Studio {
     pub(crate) fn new(host: Host) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let streams = host.limits.streams.min(Semaphore::MAX_PERMITS);
         Self(Arc::new(Inner {
             feeds: Feeds::new(host.store.clone()),
             replays: Replays::new(host.store.clone()),
             gate: Gate::new(&host.limits),
             metrics: Metrics::new(),
+            busy: Semaphore::new(cores),
             streams: Arc::new(Semaphore::new(streams)),
             host,
         }))
+    }
+
+    /// Does what takes a core for a while, such as compiling a large graph, off the threads that
+    /// serve others, and not more of it at once than there are cores.
+    pub(crate) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let permit = self.busy.acquire().await.map_err(Problem::internal)?;
+        let done = tokio::task::spawn_blocking(work).await;
+        drop(permit);
+        done.map_err(Problem::internal)
     }
 }
 

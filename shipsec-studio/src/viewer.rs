@@ -2,14 +2,13 @@
 
 use axum::{
     Router,
-    extract::Path,
     response::{IntoResponse, Response},
     routing::get,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Problem, studio::Studio};
+use crate::{Problem, extract::InPath, studio::Studio};
 
 struct File {
     name: &'static str,
@@ -42,7 +41,7 @@ pub(crate) fn routes() -> Router<Studio> {
         .route("/assets/{file}", get(asset))
 }
 
-async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+async fn asset(InPath(name): InPath<String>, headers: HeaderMap) -> Response {
     match ASSETS.iter().find(|file| file.name == name) {
         Some(file) => send(file, &headers),
         None => Problem::new(

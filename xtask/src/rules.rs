@@ -48,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("shipsec-core", &["shipsec-macros"]),
     ("shipsec-testkit", &["shipsec-core", "shipsec-macros"]),
     ("shipsec-components", &["shipsec-core", "shipsec-macros"]),
+    ("shipsec-archive", &["shipsec-core"]),
     ("shipsec-sqlite", &["shipsec-core"]),
     ("shipsec-studio", &["shipsec-core"]),
 ];

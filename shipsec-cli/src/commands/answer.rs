@@ -1,13 +1,12 @@
 //! `shipsec answer`: what a run waits for, from a person.
 
-use std::{fmt::Write as _, process::ExitCode, sync::Arc};
+use std::{fmt::Write as _, process::ExitCode};
 
 use serde_json::{Map, Value as Json, json};
 use shipsec_core::{
-    NodeId,
     event::AwaitingInputPayload,
     execute::{Executor as _, ResumeError},
-    run::{NodeView, RunView},
+    run::RunView,
     trace::{AnswerError, TraceStoreExt as _},
 };
 
@@ -17,6 +16,7 @@ use super::{
 };
 use crate::{
     args::{AnswerArgs, RunArg},
+    calls::{self, Asked},
     failure::Failure,
     inputs,
     runs::Found,
@@ -32,9 +32,10 @@ pub(crate) fn answer(args: &AnswerArgs) -> Result<ExitCode, Failure> {
         };
         let found = Found::by(&run).await?;
         let view = found.view().await?;
-        let (node, question) = asked(&view, args.node.as_deref())?;
-        let Some(answer) = given(args, &question)? else {
-            return Err(Failure::unusable(shown(&view, &node, &question)));
+        let all = calls::questions(&found, &view).await?;
+        let asked = asked(&view, &all, args.node.as_deref())?;
+        let Some(answer) = given(args, &asked.question)? else {
+            return Err(Failure::unusable(shown(asked)));
         };
         let host = Host::open(&args.host, secrets, None, said)?;
         let user = || {
@@ -44,30 +45,36 @@ pub(crate) fn answer(args: &AnswerArgs) -> Result<ExitCode, Failure> {
         let by = args.by.clone().or_else(user);
         let recorded = host
             .store
-            .answer(&found.id, &node, answer, by.as_deref())
+            .answer(&asked.run, &asked.node, answer, by.as_deref())
             .await;
         recorded.map_err(|error| match error {
-            AnswerError::Invalid { .. } => {
-                Failure::unusable(format!("{error}\n{}", shown(&view, &node, &question)))
-            }
+            AnswerError::Invalid { .. } => Failure::unusable(format!("{error}\n{}", shown(asked))),
             error => Failure::unusable(error),
         })?;
         if !host.is_log() {
-            let (run, node) = (&found.id, visible(node.as_str()));
+            let (run, node) = (&asked.run, visible(asked.node.as_str()));
             anstream::println!("answered node {node} of run {run}");
         }
         if args.no_resume {
             return Ok(ExitCode::SUCCESS);
         }
         let found = Found {
+            id: asked.run.clone(),
             store: host.store.clone(),
-            ..found
+            archive: None,
         };
         let view = found.view().await?;
+        let outer = calls::outermost(&found, &view).await?;
+        let top = outer.as_ref().unwrap_or(&view);
+        host.has_workflows_of(top).await?;
         // Where a process runs it, that one goes on with the answer.
-        match host.executor.resume(&found.id).await {
+        match host.executor.resume(&top.run_id).await {
             Ok(handle) => {
-                let title = resume::title(&view);
+                if let (Some(outer), false) = (&outer, host.is_log()) {
+                    anstream::println!("{}", resume::instead(&view, outer));
+                }
+                let title = resume::title(top);
+                let view = outer.unwrap_or(view);
                 host.follow(handle, &title, view).await
             }
             Err(ResumeError::Held(_) | ResumeError::Ended { .. }) => Ok(ExitCode::SUCCESS),
@@ -76,72 +83,72 @@ pub(crate) fn answer(args: &AnswerArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-/// What waits for an answer, nodes and items.
-fn waiting(view: &RunView) -> impl Iterator<Item = &NodeView> {
-    let items = view.nodes().flat_map(|(id, _)| {
-        let items = view.items(id.as_str());
-        items.into_iter().flat_map(|items| items.iter())
-    });
-    let nodes = view.nodes().map(|(_, node)| node).chain(items);
-    nodes.filter(|node| node.awaiting.is_some())
-}
-
-/// The node that is meant, and its question.
-fn asked(
-    view: &RunView,
-    node: Option<&str>,
-) -> Result<(NodeId, Arc<AwaitingInputPayload>), Failure> {
+/// The question that is meant, of all that wait for an answer.
+fn asked<'a>(view: &RunView, all: &'a [Asked], node: Option<&str>) -> Result<&'a Asked, Failure> {
     let run = &view.run_id;
-    if let Some(node) = node {
-        let found = view.node(node);
-        if let Some(question) = found.and_then(|found| found.awaiting.clone()) {
-            return Ok((NodeId::from(node), question));
-        }
-        let known = match found {
-            Some(found) => format!("node {node:?} of run {run} is {}", found.state),
-            None => format!("run {run} has no node {node:?}"),
+    let list = || list(view, all);
+    let Some(node) = node else {
+        return match all {
+            [one] => Ok(one),
+            [] => Err(Failure::unusable(format!(
+                "run {run} is {}: nothing in it waits for an answer",
+                view.status
+            ))),
+            _ => Err(Failure::unusable(format!(
+                "several nodes of run {run} wait for an answer: name one\n{}",
+                list()
+            ))),
         };
-        return Err(Failure::unusable(format!("{known}; {}", list(view))));
+    };
+    let named = || all.iter().filter(|asked| asked.node == *node);
+    if let Some(own) = named().find(|asked| asked.run == *run) {
+        return Ok(own);
     }
-    let mut all = waiting(view);
-    match (all.next(), all.next()) {
-        (
-            Some(NodeView {
-                node_id,
-                awaiting: Some(question),
-                ..
-            }),
-            None,
-        ) => Ok((node_id.clone(), question.clone())),
-        (None, _) => Err(Failure::unusable(format!(
-            "run {run} is {}: nothing in it waits for an answer",
-            view.status
+    let mut called = named();
+    match (called.next(), called.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => Err(Failure::unusable(format!(
+            "node {node:?} waits for an answer in several runs that run {run} called: name the run\n{}",
+            list()
         ))),
-        _ => Err(Failure::unusable(format!(
-            "several nodes of run {run} wait for an answer: name one\n{}",
-            list(view)
-        ))),
+        (None, _) => {
+            let known = match view.node(node) {
+                Some(found) => format!("node {node:?} of run {run} is {}", found.state),
+                None => format!("run {run} has no node {node:?}"),
+            };
+            Err(Failure::unusable(format!("{known}; {}", list())))
+        }
     }
 }
 
-fn list(view: &RunView) -> String {
-    let lines = waiting(view).take(20).map(|node| {
-        let title = node
-            .awaiting
-            .as_ref()
-            .map_or("", |asked| asked.title.as_str());
-        format!("{}: {title}", node.node_id)
+fn list(view: &RunView, all: &[Asked]) -> String {
+    const MOST: usize = 20;
+    let lines = all.iter().take(MOST).map(|asked| {
+        let (node, title) = (&asked.node, &asked.question.title);
+        match asked.run == view.run_id {
+            true => format!("{node}: {title}"),
+            false => format!("{node} of run {}, which it called: {title}", asked.run),
+        }
     });
-    match lines.collect::<Vec<_>>() {
-        lines if lines.is_empty() => "nothing in it waits for an answer".to_owned(),
-        lines => format!("waiting are\n  {}", lines.join("\n  ")),
+    let mut lines: Vec<String> = lines.collect();
+    if all.len() > MOST {
+        lines.push(format!("… and {} more", all.len() - MOST));
+    }
+    match lines.is_empty() {
+        true => "nothing in it waits for an answer".to_owned(),
+        false => format!("waiting are\n  {}", lines.join("\n  ")),
     }
 }
 
 /// The question, and how to answer it.
-fn shown(view: &RunView, node: &NodeId, question: &AwaitingInputPayload) -> String {
+fn shown(asked: &Asked) -> String {
+    let Asked {
+        run,
+        node,
+        question,
+    } = asked;
     let mut text = format!("node {node} asks: {}\n", question.title);
-    let command = format!("shipsec answer {} {node}", view.run_id);
+    let command = format!("shipsec answer {run} {node}");
     if question.kind == "approval" {
         let _ = write!(
             text,

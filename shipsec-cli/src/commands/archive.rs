@@ -1,6 +1,6 @@
 //! `shipsec export` and `shipsec import`: runs in files.
 
-use shipsec_archive::{Archive, Contents, Source, export as write};
+use shipsec_archive::{Archive, ArchiveError, Contents, Source, export as write};
 
 use crate::{
     args::{ExportArgs, ImportArgs, Kept},
@@ -36,7 +36,13 @@ pub(crate) async fn export(args: &ExportArgs) -> Result<(), Failure> {
         &args.output,
         args.force,
     );
-    let written = written.await.map_err(Failure::unusable)?;
+    let written = written.await.map_err(|error| match error {
+        ArchiveError::Exists(path) => Failure::unusable(format!(
+            "{} exists already: choose another name, or replace it with --force",
+            path.display()
+        )),
+        error => Failure::unusable(error),
+    })?;
     for location in &written.missing {
         let location = visible(location);
         match found.archive {

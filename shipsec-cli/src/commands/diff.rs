@@ -19,6 +19,11 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 pub(crate) async fn run(args: &DiffArgs) -> Result<ExitCode, Failure> {
     let fail_on: Result<Vec<Class>, _> = args.fail_on.iter().map(|name| name.parse()).collect();
     let fail_on = fail_on.map_err(|error| Failure::unusable(format!("--fail-on: {error}")))?;
+    if fail_on.contains(&Class::Duration) && args.duration_threshold.is_none() {
+        return Err(Failure::unusable(
+            "--fail-on duration: durations are compared only with --duration-threshold PERCENT",
+        ));
+    }
     let mut options = DiffOptions::default();
     for path in &args.ignore {
         let rule: IgnoreRule = path

@@ -2,28 +2,35 @@
 //! something share.
 
 use std::{
-    future::Future, io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
+    collections::HashMap, future::Future, io::Write as _, path::PathBuf, process::ExitCode,
+    sync::Arc, time::Duration,
 };
 
-use futures::StreamExt as _;
+use futures::{
+    StreamExt as _,
+    stream::{BoxStream, SelectAll},
+};
 use shipsec_core::{
+    RunId,
     context::NodeLogLayer,
-    event::{Trigger, WorkflowStatus},
+    event::{Event, EventKind, Trigger, WorkflowStatus},
     execute::{Executor as _, LocalExecutor, RunHandle, RunOutcome, RunRequest},
     run::RunView,
-    trace::{TraceStore, TraceStoreExt as _},
+    trace::{StoreError, TraceStore, TraceStoreExt as _},
     workflow::FolderWorkflows,
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use super::resume::interrupted;
 use crate::{
     args::{HostArgs, Output, Place},
+    calls,
     failure::Failure,
     inputs::Secrets,
     notices::Notices,
     render::{Ending, Tails, View, failed},
-    runs::PAGE,
+    runs::{Found, PAGE},
     workspace::{self, Access, Artifacts},
 };
 
@@ -61,6 +68,8 @@ pub(super) struct Host {
     pub(super) store: Arc<dyn TraceStore>,
     pub(super) executor: LocalExecutor,
     artifacts: Artifacts,
+    /// Of the workflows that others call.
+    folder: PathBuf,
     output: Output,
     place: String,
     interrupts: Interrupts,
@@ -87,13 +96,14 @@ impl Host {
             .artifacts(artifacts.store.clone())
             .secrets(Arc::new(secrets.source))
             .registry(Arc::new(shipsec_components::registry()))
-            .workflows(Arc::new(FolderWorkflows::new(folder)))
+            .workflows(Arc::new(FolderWorkflows::new(&folder)))
             .store_patience(Duration::from_secs(args.store_patience.into()))
             .build();
         Ok(Self {
             store,
             executor,
             artifacts,
+            folder,
             output: args.output,
             place: place(&args.place),
             interrupts,
@@ -104,6 +114,31 @@ impl Host {
     /// Whether standard output is for the log of the run alone.
     pub(super) fn is_log(&self) -> bool {
         self.output == Output::Jsonl
+    }
+
+    /// Whether the workflows that a run is still to call are there. Without them it would fail, and not
+    /// be gone on with any more.
+    pub(super) async fn has_workflows_of(&self, run: &RunView) -> Result<(), Failure> {
+        let how = format!(
+            "shipsec resume {}{} --workflows FOLDER",
+            run.run_id, self.place
+        );
+        let source = FolderWorkflows::new(&self.folder);
+        calls::can_go_on(
+            &Found::of(&self.store, run.run_id.clone()),
+            run,
+            &source,
+            &how,
+        )
+        .await
+    }
+
+    /// Goes on with every run that was interrupted.
+    pub(super) async fn resume_interrupted(
+        &self,
+    ) -> Result<Vec<Result<RunHandle, Failure>>, Failure> {
+        let how = format!("shipsec resume --all{} --workflows FOLDER", self.place);
+        interrupted(&self.executor, &FolderWorkflows::new(&self.folder), &how).await
     }
 
     /// Waits until somebody asks the command to end.
@@ -135,12 +170,14 @@ impl Host {
         title: &str,
         view: RunView,
     ) -> Result<ExitCode, Failure> {
-        let mut shown = View::new(self.output, title, run.id().as_str())?;
+        let mut shown = View::new(self.output, title, run.id().as_str(), &self.place)?;
+        shown.begin(&view)?;
         let mut following = Following {
             view,
             shown: &mut shown,
             interrupts: self.interrupts,
             said: self.said,
+            called: HashMap::new(),
             asked: 0,
         };
         let outcome = following.follow(&self.store, &run).await?;
@@ -163,6 +200,9 @@ impl Host {
     }
 }
 
+/// The log of a run that was called, some events at a time.
+type Called = BoxStream<'static, Vec<Result<Event, StoreError>>>;
+
 /// A run, and whoever watches it.
 struct Following<'a> {
     view: RunView,
@@ -170,6 +210,8 @@ struct Following<'a> {
     interrupts: Interrupts,
     /// What the library says beside the log.
     said: UnboundedReceiver<String>,
+    /// The runs that it called, and those that these called.
+    called: HashMap<RunId, RunView>,
     /// How often somebody asked it to stop.
     asked: u32,
 }
@@ -187,6 +229,7 @@ impl Following<'_> {
             tokio::time::interval(self.shown.tick().unwrap_or(Duration::from_secs(3600)));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut outcome: Option<Arc<RunOutcome>> = None;
+        let mut called = SelectAll::new();
         loop {
             tokio::select! {
                 some = events.next() => {
@@ -195,8 +238,27 @@ impl Following<'_> {
                         let event = event.map_err(Failure::failed)?;
                         self.view.apply(&event);
                         self.shown.event(&self.view, &event)?;
+                        called.extend(self.call(store, &event));
                     }
                     self.shown.refresh(&self.view)?;
+                }
+                Some(some) = called.next(), if !called.is_empty() => {
+                    // One that cannot be read is not what is followed here.
+                    let some: Vec<Event> = some.into_iter().filter_map(Result::ok).collect();
+                    for event in &some {
+                        called.extend(self.call(store, event));
+                        if let Some(view) = self.called.get_mut(&event.run_id) {
+                            view.apply(event);
+                        }
+                    }
+                    let view = some.first().and_then(|event| self.called.get(&event.run_id));
+                    if let Some(view) = view {
+                        self.shown.called(view, &some)?;
+                        if view.status.is_final() {
+                            let run = view.run_id.clone();
+                            self.called.insert(run.clone(), RunView::new(run));
+                        }
+                    }
                 }
                 ended = run.wait(), if outcome.is_none() => {
                     // The log ends with the run, unless it could not be written.
@@ -220,6 +282,20 @@ impl Following<'_> {
             Some(outcome) => outcome,
             None => run.wait().await,
         })
+    }
+
+    /// The log of a run that an event says was called: somebody may be asked there.
+    fn call(&mut self, store: &Arc<dyn TraceStore>, event: &Event) -> Option<Called> {
+        let EventKind::NodeChildStarted(child) = &event.kind else {
+            return None;
+        };
+        let run = &child.run_id;
+        if self.shown.is_log() || self.called.contains_key(run) {
+            return None;
+        }
+        self.called.insert(run.clone(), RunView::new(run.clone()));
+        let events = store.subscribe(run.clone(), 0).ready_chunks(PAGE);
+        Some(events.boxed())
     }
 
     /// First with clean-up, then without; and then at once, whatever the run does.

@@ -3,13 +3,17 @@
 use std::process::ExitCode;
 
 use shipsec_core::{
-    execute::{Executor as _, ResumeError, RunHandle},
+    RunId,
+    execute::{Executor as _, LocalExecutor, ResumeError, RunHandle},
     run::RunView,
+    trace::RunFilter,
+    workflow::WorkflowSource,
 };
 
 use super::host::{Host, hosted};
 use crate::{
     args::{ResumeArgs, RunArg},
+    calls,
     failure::Failure,
     inputs,
     runs::Found,
@@ -38,11 +42,30 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
 
 /// Goes on with a run, and follows it to its end.
 pub(super) async fn go_on(host: Host, found: &Found) -> Result<ExitCode, Failure> {
-    let view = found.view().await?;
-    let run = host.executor.resume(&found.id).await;
+    let mut view = found.view().await?;
+    let outer = match view.status.is_final() {
+        true => None,
+        false => calls::outermost(found, &view).await?,
+    };
+    if let Some(outer) = outer {
+        if !host.is_log() {
+            anstream::println!("{}", instead(&view, &outer));
+        }
+        view = outer;
+    }
+    host.has_workflows_of(&view).await?;
+    let run = host.executor.resume(&view.run_id).await;
     let run = run.map_err(|error| cannot(&error))?;
     let title = title(&view);
     host.follow(run, &title, view).await
+}
+
+/// Says that another run is gone on with than the one that was named.
+pub(super) fn instead(named: &RunView, outer: &RunView) -> String {
+    format!(
+        "run {} waits for run {}, which it called: going on with both",
+        outer.run_id, named.run_id
+    )
 }
 
 pub(super) fn title(view: &RunView) -> String {
@@ -72,22 +95,63 @@ pub(super) fn cannot(error: &ResumeError) -> Failure {
     Failure::unusable(format!("{error}\n{hint}"))
 }
 
+/// Goes on with every run of a store that was interrupted: each with its handle, or why it cannot be.
+/// `how` names the folder of workflows.
+pub(super) async fn interrupted(
+    executor: &LocalExecutor,
+    workflows: &dyn WorkflowSource,
+    how: &str,
+) -> Result<Vec<Result<RunHandle, Failure>>, Failure> {
+    let filter = RunFilter::default().interrupted().with_limit(MOST);
+    let listed = executor.store().runs(&filter).await;
+    let mut resumed = Vec::new();
+    for run in listed.map_err(Failure::failed)? {
+        let one = one_of_all(executor, run.run_id, workflows, how).await;
+        resumed.extend(one.transpose());
+    }
+    Ok(resumed)
+}
+
+/// Goes on with a run, unless whoever called it has done so already.
+async fn one_of_all(
+    executor: &LocalExecutor,
+    run: RunId,
+    workflows: &dyn WorkflowSource,
+    how: &str,
+) -> Result<Option<RunHandle>, Failure> {
+    if let Some(handle) = executor.handle(&run).await {
+        return Ok(Some(handle));
+    }
+    let found = Found::of(executor.store(), run);
+    let view = found.view().await?;
+    if view.status.is_final() {
+        return Ok(None);
+    }
+    calls::can_go_on(&found, &view, workflows, how).await?;
+    match executor.resume(&found.id).await {
+        Ok(handle) => Ok(Some(handle)),
+        // It ended, or was taken over, since it was listed.
+        Err(ResumeError::Ended { .. }) => Ok(None),
+        Err(ResumeError::Held(_)) => Ok(executor.handle(&found.id).await),
+        Err(error) => Err(cannot(&error)),
+    }
+}
+
 /// Goes on with every run that was interrupted, and says how each ended.
 async fn all(mut host: Host) -> Result<ExitCode, Failure> {
-    let resumed = host.executor.resume_interrupted(MOST).await;
-    let resumed = resumed.map_err(Failure::failed)?;
+    let resumed = host.resume_interrupted().await?;
     if resumed.is_empty() {
         anstream::println!("no run was interrupted");
         return Ok(ExitCode::SUCCESS);
     }
     let mut fine = true;
     let mut handles: Vec<RunHandle> = Vec::new();
-    for (_, handle) in resumed {
+    for handle in resumed {
         match handle {
             Ok(handle) => handles.push(handle),
-            Err(error) => {
+            Err(failure) => {
                 fine = false;
-                cannot(&error).tell();
+                failure.tell();
             }
         }
     }

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::{
     host::{Interrupts, hosted},
-    resume::cannot,
+    resume::interrupted,
 };
 use crate::{
     args::ServeArgs,
@@ -51,7 +51,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
             .workflows(workflows.clone())
             .build();
         if args.resume {
-            resume(&executor).await?;
+            resume(&executor, &workflows).await?;
         }
         let host = Host::local(&executor, registry)
             .with_workflows(workflows)
@@ -117,12 +117,12 @@ fn tell(address: SocketAddr) -> Result<(), Failure> {
 }
 
 /// Goes on with the runs that nobody runs, and says which cannot be.
-async fn resume(executor: &LocalExecutor) -> Result<(), Failure> {
-    let resumed = executor.resume_interrupted(MOST).await;
-    for (run, handle) in resumed.map_err(Failure::failed)? {
+async fn resume(executor: &LocalExecutor, workflows: &WorkflowFolder) -> Result<(), Failure> {
+    let how = "shipsec resume --all --workflows FOLDER";
+    for handle in interrupted(executor, workflows, how).await? {
         match handle {
-            Ok(_) => anstream::eprintln!("going on with run {run}"),
-            Err(error) => cannot(&error).tell(),
+            Ok(handle) => anstream::eprintln!("going on with run {}", handle.id()),
+            Err(failure) => failure.tell(),
         }
     }
     Ok(())

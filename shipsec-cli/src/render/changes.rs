@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use shipsec_core::run::diff::{Change, Class, RunDiff};
 
 use super::style;
-use crate::text::{counted, fit, visible};
+use crate::text::{counted, fit, millis, visible};
 
 /// The longest value that is shown, in columns.
 const LONGEST: usize = 140;
@@ -101,7 +101,7 @@ impl Group<'_> {
 fn groups(diff: &RunDiff) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     // That an input brings something else follows from the output that it comes from.
-    let told = |change: &&Change| change.before.is_some() || change.after.is_some();
+    let told = |change: &&Change| change.from.is_empty();
     for change in diff.changes.iter().filter(told) {
         let of_nodes = matches!(change.class, Class::Added | Class::Removed);
         let node = change
@@ -131,6 +131,10 @@ fn line(change: &Change) -> String {
         _ => change.path.join("/"),
     };
     let mut text = visible(&place).into_owned();
+    let shown = |value: &Json| match (change.class, value.as_f64()) {
+        (Class::Duration, Some(took)) => millis(took),
+        _ => shown(value),
+    };
     let what = match (&change.before, &change.after) {
         (Some(before), Some(after)) => format!("{} → {}", shown(before), shown(after)),
         (Some(only), None) | (None, Some(only)) => shown(only),
@@ -185,7 +189,12 @@ fn summary(diff: &RunDiff) -> String {
     let counts: Vec<String> = diff
         .counts
         .iter()
-        .map(|(class, count)| format!("{count} {class}"))
+        .map(|(class, count)| match (class, diff.following) {
+            (Class::Input, following @ 1..) => {
+                format!("{count} {class} ({following} by what other nodes gave)")
+            }
+            _ => format!("{count} {class}"),
+        })
         .collect();
     let unchanged = counted(diff.unchanged_nodes, "node", "nodes");
     let omitted = match diff.omitted {

@@ -2,7 +2,11 @@
 
 use serde_json::Value as Json;
 use shipsec_core::{
-    event::{Event, EventKind, Level, ProgressPayload, SkipReason, StopCause, WorkflowStatus},
+    NodeId, RunId,
+    event::{
+        ErrorPayload, Event, EventKind, Level, ProgressPayload, SkipReason, StopCause,
+        WorkflowStatus,
+    },
     run::{NodeState, NodeView},
 };
 
@@ -82,11 +86,54 @@ pub(super) fn event(event: &Event) -> String {
             visible(payload.cause.as_str())
         ),
         EventKind::NodeCancelled(payload) => format!("cancelled: {}", visible(&payload.reason)),
+        EventKind::NodeInputReceived(payload) => match &payload.by {
+            Some(by) => format!("answered by {}", visible(by)),
+            None => "answered".to_owned(),
+        },
+        EventKind::NodeChildStarted(payload) => format!(
+            "calls workflow {} as run {}",
+            visible(payload.workflow_id.as_str()),
+            payload.run_id
+        ),
         other => match message() {
             Some(message) => format!("{}: {message}", visible(other.type_name())),
             None => visible(other.type_name()).into_owned(),
         },
     }
+}
+
+/// What is wrong with each field, of an event or a node that failed because of some.
+pub(super) fn fields(error: &ErrorPayload) -> impl Iterator<Item = String> {
+    const MOST: usize = 20;
+    let all = error.field_errors.iter();
+    let all = all.flat_map(|(field, all)| all.iter().map(move |message| (field, message)));
+    let count = all.clone().count();
+    let shown = all
+        .take(MOST)
+        .map(|(field, message)| format!("{}: {}", visible(field), visible(message)));
+    let more = (count > MOST).then(|| format!("… and {} more", count - MOST));
+    shown.chain(more)
+}
+
+/// Those of an event.
+pub(super) fn fields_of(event: &Event) -> Vec<String> {
+    match &event.kind {
+        EventKind::NodeFailed(failed) => fields(&failed.error).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// How to answer what a node waits for.
+pub(super) fn how_to_answer(run: &RunId, node: &NodeId, kind: &str, place: &str) -> String {
+    let (node, how) = (
+        visible(node.as_str()),
+        match kind {
+            "approval" => "--approve, or --reject",
+            "form" => "--set FIELD=VALUE",
+            _ => "--json VALUE",
+        },
+    );
+    format!("answer with: shipsec answer {run} {node}{place} {how}")
 }
 
 fn levelled(level: Level, text: String) -> String {

@@ -7,7 +7,7 @@ use shipsec_core::{
 };
 
 use super::{describe, style};
-use crate::text::{duration, fit, millis, pad, visible, width};
+use crate::text::{duration, fit, fit_name, millis, pad, pad_name, visible, width};
 
 /// The widest column of node names.
 const WIDEST: usize = 28;
@@ -24,15 +24,21 @@ pub(super) struct LogLine {
 }
 
 impl LogLine {
-    /// What an event says, where it is a line of a log, or worth one.
-    pub(super) fn of(event: &Event) -> Option<Self> {
+    /// What an event says, where it is a line of a log, or worth some.
+    pub(super) fn of(event: &Event) -> Vec<Self> {
         let shown = matches!(event.kind, EventKind::NodeLog(_) | EventKind::Unknown(_))
             || event.level >= Level::Warn;
-        shown.then(|| Self {
+        if !shown {
+            return Vec::new();
+        }
+        let fields = describe::fields_of(event);
+        let texts = std::iter::once(describe::event(event)).chain(fields);
+        let line = |text| Self {
             node: visible(event.node_id().map_or("run", |id| id.as_str())).into_owned(),
             level: event.level,
-            text: describe::event(event),
-        })
+            text,
+        };
+        texts.map(line).collect()
     }
 }
 
@@ -101,7 +107,7 @@ pub(super) fn frame<'a>(
         let skip = logs.len() - log_lines;
         for log in logs.skip(skip) {
             let line = Line::new(columns)
-                .add(style::DIM, &format!("{} ", fit(&log.node, WIDEST)))
+                .add(style::DIM, &format!("{} ", fit_name(&log.node, WIDEST)))
                 .add(style::level_style(log.level), &log.text);
             lines.push(line.text);
         }
@@ -227,7 +233,7 @@ fn node_line(
 ) -> String {
     let colour = style::state_style(node.state);
     let sign = style::state_sign(node.state, moment.tick);
-    let name = pad(&visible(node.node_id.as_str()), names);
+    let name = pad_name(&visible(node.node_id.as_str()), names);
     let time = match (node.state, node.started_at, node.duration_ms) {
         (NodeState::Running | NodeState::AwaitingInput, Some(started), _) => {
             duration(moment.now.since(started))

@@ -11,14 +11,17 @@ use crossterm::{
     terminal::{self, Clear, ClearType},
 };
 use shipsec_core::{
-    event::{Event, Timestamp},
+    NodeId, RunId,
+    event::{Event, EventKind, Timestamp},
     run::RunView,
 };
 
 use super::{
+    describe,
     frame::{LOG_LINES, LogLine, Moment, frame},
     style,
 };
+use crate::calls::waiting;
 use crate::text::visible;
 
 /// How often the view turns its signs.
@@ -36,7 +39,11 @@ pub(super) fn stdout() -> anstream::AutoStream<io::Stdout> {
 #[derive(Debug)]
 pub(crate) struct Live {
     title: String,
+    /// The arguments that name the store to other commands, with a space before each.
+    place: String,
     logs: VecDeque<LogLine>,
+    /// What waits for an answer, in this run and those that it called.
+    asked: Vec<(RunId, NodeId, String)>,
     note: Option<String>,
     /// Lines that are on the screen now.
     drawn: usize,
@@ -46,10 +53,12 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(title: &str) -> Self {
+    pub(super) fn new(title: &str, place: &str) -> Self {
         Self {
+            place: place.to_owned(),
             title: visible(title).into_owned(),
             logs: VecDeque::with_capacity(LOG_LINES),
+            asked: Vec::new(),
             note: None,
             drawn: 0,
             tick: 0,
@@ -58,14 +67,20 @@ impl Live {
         }
     }
 
-    pub(super) fn event(&mut self, event: &Event) {
-        let Some(line) = LogLine::of(event) else {
-            return;
+    pub(super) fn event(&mut self, view: &RunView, event: &Event) {
+        let waits = |asked: &(RunId, NodeId, String)| {
+            let node = view.node(asked.1.as_str());
+            asked.0 != view.run_id || node.is_some_and(|node| node.awaiting.is_some())
         };
-        if self.logs.len() == LOG_LINES {
-            self.logs.pop_front();
+        if matches!(event.kind, EventKind::NodeAwaitingInput(_)) || !self.asked.iter().all(waits) {
+            self.waits(view);
         }
-        self.logs.push_back(line);
+        for line in LogLine::of(event) {
+            if self.logs.len() == LOG_LINES {
+                self.logs.pop_front();
+            }
+            self.logs.push_back(line);
+        }
     }
 
     pub(super) fn note(&mut self, note: &str) {
@@ -96,13 +111,8 @@ impl Live {
             tick: self.tick,
             chosen: None,
         };
-        let lines = frame(
-            view,
-            &self.title,
-            self.logs.iter(),
-            self.note.as_deref(),
-            moment,
-        );
+        let note = self.note.clone().or_else(|| self.how_to_answer());
+        let lines = frame(view, &self.title, self.logs.iter(), note.as_deref(), moment);
         // One write, so that nobody sees it half drawn.
         let mut picture = Vec::new();
         queue!(picture, terminal::BeginSynchronizedUpdate)?;
@@ -125,6 +135,21 @@ impl Live {
         self.last = Some(Instant::now());
         out.write_all(&picture)?;
         out.flush()
+    }
+
+    /// Notes what a run, or one that it called, waits for now.
+    pub(super) fn waits(&mut self, view: &RunView) {
+        self.asked.retain(|(run, ..)| *run != view.run_id);
+        self.asked.extend(waiting(view).filter_map(|node| {
+            let kind = node.awaiting.as_ref()?.kind.clone();
+            Some((view.run_id.clone(), node.node_id.clone(), kind))
+        }));
+    }
+
+    /// How to answer the first of the nodes that wait for somebody.
+    fn how_to_answer(&self) -> Option<String> {
+        let (run, node, kind) = self.asked.first()?;
+        Some(describe::how_to_answer(run, node, kind, &self.place))
     }
 
     fn go_up(&self, out: &mut Vec<u8>, rows: usize) -> io::Result<()> {

@@ -58,7 +58,7 @@ impl Scene<'_> {
     }
 
     fn frame(&self, columns: usize, rows: usize) -> Vec<String> {
-        let logs: Vec<LogLine> = self.events.iter().filter_map(LogLine::of).collect();
+        let logs: Vec<LogLine> = self.events.iter().flat_map(LogLine::of).collect();
         let logs = &logs[logs.len().saturating_sub(LOG_LINES)..];
         let chosen = self.chosen.and_then(|chosen| {
             let mut nodes = self.view.nodes();

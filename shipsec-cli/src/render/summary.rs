@@ -14,7 +14,7 @@ use shipsec_core::{
 };
 
 use super::{describe, style};
-use crate::text::{bytes, counted, duration, fit, millis, pad, visible, width};
+use crate::text::{bytes, counted, duration, fit, millis, pad, pad_name, visible, width};
 
 /// Nodes that are listed at most.
 const MOST_NODES: usize = 40;
@@ -50,14 +50,18 @@ impl Ending<'_> {
     }
 
     /// All nodes of a small workflow; of a large one those that did not complete.
-    fn nodes(&self, out: &mut impl Write) -> io::Result<()> {
+    fn notable(&self) -> impl Iterator<Item = &NodeView> {
         let all = self.view.nodes().len();
-        let notable = |node: &&NodeView| {
+        let notable = move |node: &&NodeView| {
             all <= MOST_NODES || !matches!(node.state, NodeState::Completed | NodeState::Skipped)
         };
-        let nodes = || self.view.nodes().map(|(_, node)| node).filter(notable);
-        let count = nodes().count();
-        let rows: Vec<_> = nodes()
+        self.view.nodes().map(|(_, node)| node).filter(notable)
+    }
+
+    fn nodes(&self, out: &mut impl Write) -> io::Result<()> {
+        let count = self.notable().count();
+        let rows: Vec<_> = self
+            .notable()
             .take(MOST_NODES)
             .map(|node| (node, word(node)))
             .collect();
@@ -67,6 +71,11 @@ impl Ending<'_> {
         let names = names.max().unwrap_or(0).min(40);
         let words = rows.iter().map(|(_, word)| width(word)).max().unwrap_or(0);
         for (node, word) in rows {
+            let below = node
+                .error
+                .as_deref()
+                .filter(|_| node.state == NodeState::Failed);
+            let below = below.into_iter().flat_map(describe::fields);
             let colour = style::state_style(node.state);
             let took = match (node.started_at, node.duration_ms) {
                 (Some(_), Some(took)) => millis(took),
@@ -75,11 +84,14 @@ impl Ending<'_> {
             let line = format!(
                 "{colour}{}{colour:#} {}  {colour}{}{colour:#}  {took:>8}  {}",
                 style::state_sign(node.state, 0),
-                pad(&visible(node.node_id.as_str()), names),
+                pad_name(&visible(node.node_id.as_str()), names),
                 pad(&word, words),
                 describe::node(node)
             );
             writeln!(out, "{}", line.trim_end())?;
+            for field in below {
+                writeln!(out, "    {field}")?;
+            }
         }
         if count > MOST_NODES {
             writeln!(out, "  … and {} more", count - MOST_NODES)?;
@@ -195,7 +207,15 @@ impl Ending<'_> {
             view.status,
             self.counts()
         )?;
-        if let Some(failure) = &view.failure {
+        // The error of a node that is listed stands there.
+        let listed = |id: &NodeId| {
+            self.notable()
+                .take(MOST_NODES)
+                .any(|node| node.node_id == *id)
+        };
+        if let Some(failure) = &view.failure
+            && !failure.node_id.as_ref().is_some_and(listed)
+        {
             writeln!(out, "{}", visible(&failure.reason))?;
         }
         self.taken_over(out)?;
@@ -284,8 +304,12 @@ impl Tails {
     /// Takes an event.
     pub(crate) fn event(&mut self, event: &Event) {
         use shipsec_core::event::EventKind;
-        let said = matches!(event.kind, EventKind::NodeLog(_) | EventKind::NodeFailed(_))
-            || event.level >= shipsec_core::event::Level::Warn;
+        let said = match &event.kind {
+            // That it failed in the end is told with the node.
+            EventKind::NodeFailed(failed) => failed.will_retry,
+            EventKind::NodeLog(_) => true,
+            _ => event.level >= shipsec_core::event::Level::Warn,
+        };
         if let (true, Some(node)) = (said, event.node_id())
             && let Some(tail) = self.0.get_mut(node)
         {

@@ -26,7 +26,12 @@ enum Way {
 
 impl View {
     /// What the arguments ask for; a live view only where there is a terminal that can show it.
-    pub(crate) fn new(output: Output, title: &str, run: &str) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        output: Output,
+        title: &str,
+        run: &str,
+        place: &str,
+    ) -> Result<Self, Failure> {
         let able = || {
             let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
             io::stdout().is_terminal() && !dumb
@@ -34,8 +39,8 @@ impl View {
         let mut view = Self {
             way: match output {
                 Output::Jsonl => Way::Jsonl,
-                Output::Auto if able() => Way::Live(Live::new(title)),
-                _ => Way::Plain(Plain::default()),
+                Output::Auto if able() => Way::Live(Live::new(title, place)),
+                _ => Way::Plain(Plain::new(place)),
             },
             gone: false,
         };
@@ -43,6 +48,37 @@ impl View {
             view.write(|_, out| writeln!(out, "{}: run {run}", visible(title)))?;
         }
         Ok(view)
+    }
+
+    /// Shows what a run that is gone on with waits for.
+    pub(crate) fn begin(&mut self, view: &RunView) -> Result<(), Failure> {
+        self.write(|way, out| match way {
+            Way::Live(live) => {
+                live.waits(view);
+                Ok(())
+            }
+            Way::Plain(plain) => plain.begin(out, view),
+            Way::Jsonl => Ok(()),
+        })
+    }
+
+    /// Shows what a run that was called has come to wait for; `view` has the events already.
+    pub(crate) fn called(&mut self, view: &RunView, events: &[Event]) -> Result<(), Failure> {
+        self.write(|way, out| match way {
+            Way::Live(live) => {
+                live.waits(view);
+                Ok(())
+            }
+            Way::Plain(plain) => {
+                let waits = |event: &&Event| {
+                    let node = event.node_id().and_then(|id| view.node(id.as_str()));
+                    node.is_some_and(|node| node.awaiting.is_some())
+                };
+                let mut events = events.iter().filter(waits);
+                events.try_for_each(|event| plain.called(out, view, event))
+            }
+            Way::Jsonl => Ok(()),
+        })
     }
 
     /// Whether it moves by itself, and how often.
@@ -62,7 +98,7 @@ impl View {
         }
         match &mut self.way {
             Way::Live(live) => {
-                live.event(event);
+                live.event(view, event);
                 Ok(())
             }
             Way::Jsonl => {

@@ -10,7 +10,12 @@ use serde_json::{Value as Json, json};
 use crate::support::{Desk, Said, behind_start, connect, steady};
 
 /// Starts a run, and reads its log until an event of this type about this node.
-fn until(desk: &Desk, arguments: &[&str], node: &str, event_type: &str) -> (Child, String) {
+pub(crate) fn until(
+    desk: &Desk,
+    arguments: &[&str],
+    node: &str,
+    event_type: &str,
+) -> (Child, String) {
     let mut all = arguments.to_vec();
     all.extend(["--output", "jsonl"]);
     let mut command = desk.command(&all);
@@ -28,12 +33,12 @@ fn until(desk: &Desk, arguments: &[&str], node: &str, event_type: &str) -> (Chil
     panic!("the run ended before {event_type} of {node}");
 }
 
-fn kill(mut child: Child) {
+pub(crate) fn kill(mut child: Child) {
     child.kill().unwrap();
     child.wait().unwrap();
 }
 
-fn log(desk: &Desk, run: &str) -> Vec<Json> {
+pub(crate) fn log(desk: &Desk, run: &str) -> Vec<Json> {
     desk.shipsec(&["events", run]).ends(0).lines()
 }
 
@@ -42,7 +47,7 @@ fn sequences_are_whole(log: &[Json]) {
     assert!(sequences.eq(1..=log.len() as u64));
 }
 
-fn count(log: &[Json], node: &str, event_type: &str) -> usize {
+pub(crate) fn count(log: &[Json], node: &str, event_type: &str) -> usize {
     let of = |event: &&Json| event["nodeId"] == node && event["type"] == event_type;
     log.iter().filter(of).count()
 }

@@ -35,6 +35,36 @@ fn a_live_view_gives_its_place_to_the_summary() {
 }
 
 #[test]
+fn a_live_view_says_how_to_answer_until_somebody_has() {
+    let desk = Desk::new();
+    let ask = ("ask", "core.approval", json!({"title": "Go on?"}));
+    desk.graph("graph.json", &behind_start(&[ask]));
+    let mut terminal = Terminal::run(&desk, 24, 120, &["run", "graph.json"]);
+    terminal.wait_for("answer with: shipsec answer ");
+    let shown = terminal.screen.screen().contents();
+    assert_eq!(shown.matches("answer with").count(), 1, "{shown}");
+    desk.shipsec(&["answer", "last", "--approve"]).ends(0);
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 0, "{screen}");
+    assert!(!screen.contains("answer with"), "{screen}");
+}
+
+#[test]
+fn a_long_error_is_told_once_in_the_end() {
+    let desk = Desk::new();
+    let message = format!(
+        "the server said {}",
+        "no and again no ".repeat(12).trim_end()
+    );
+    let params = json!({"kind": "NotFoundError", "message": message, "times": 0});
+    desk.graph("graph.json", &behind_start(&[("ask", "dev.fail", params)]));
+    let terminal = Terminal::run(&desk, 24, 300, &["run", "graph.json"]);
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 1, "{screen}");
+    assert_eq!(screen.matches(&message).count(), 1, "{screen}");
+}
+
+#[test]
 fn without_colours_it_moves_all_the_same() {
     let desk = Desk::new();
     desk.graph("graph.json", &behind_start(&[sleeper(600_000)]));

@@ -2,11 +2,13 @@
 
 mod archive;
 mod bad_days;
+mod calls;
 mod commands;
 mod diff;
 mod durable;
 mod live;
 mod replay;
+mod serve;
 mod stress;
 mod support;
 mod terminal;

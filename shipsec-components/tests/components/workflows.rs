@@ -37,6 +37,27 @@ fn inputs(tree: &Tree) -> BTreeMap<String, Map<String, Json>> {
         .into()
 }
 
+/// The graphs that the pages show; the README shows a single node besides.
+#[test]
+fn the_graphs_of_the_manual_compile_without_a_warning() {
+    for page in ["README.md", "docs/graph.md"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+        let text = fs::read_to_string(path).unwrap();
+        let shown = text.split("```json\n").skip(1);
+        let shown = shown.map(|rest| rest.split_once("```").unwrap().0);
+        let graphs: Vec<&str> = shown.filter(|json| json.contains("\"nodes\"")).collect();
+        assert_eq!(graphs.len(), 1, "{page}");
+        let graph = Graph::from_json(graphs[0]).unwrap();
+        let compiled =
+            compile(&graph, &registry()).unwrap_or_else(|found| panic!("{page}: {found}"));
+        assert!(
+            compiled.warnings.is_empty(),
+            "{page}: {}",
+            compiled.warnings
+        );
+    }
+}
+
 #[test]
 fn each_workflow_has_inputs_here() {
     let tree = Tree::new();

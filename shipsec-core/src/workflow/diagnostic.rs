@@ -53,6 +53,8 @@ pub enum Code {
     InvalidSetting,
     /// The node cannot run once for each item.
     InvalidForEach,
+    /// Nothing reads a field of a node, of its config, or of an edge. A warning.
+    UnknownSetting,
     /// No path leads from the entry point to the node.
     UnreachableNode,
     /// The graph has no entry point.
@@ -75,7 +77,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::UnknownComponent,
         Self::InvalidId,
         Self::DuplicateNode,
@@ -90,6 +92,7 @@ impl Code {
         Self::InvalidJoin,
         Self::InvalidSetting,
         Self::InvalidForEach,
+        Self::UnknownSetting,
         Self::UnreachableNode,
         Self::NoEntryPoint,
         Self::SeveralEntryPoints,
@@ -118,6 +121,7 @@ impl Code {
             Self::InvalidJoin => "invalid-join",
             Self::InvalidSetting => "invalid-setting",
             Self::InvalidForEach => "invalid-for-each",
+            Self::UnknownSetting => "unknown-setting",
             Self::UnreachableNode => "unreachable-node",
             Self::NoEntryPoint => "no-entry-point",
             Self::SeveralEntryPoints => "several-entry-points",

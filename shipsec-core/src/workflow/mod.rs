@@ -9,6 +9,7 @@ mod graph;
 mod layout;
 mod lists;
 mod plan;
+mod problems;
 mod read;
 mod restore;
 mod source;

@@ -58,6 +58,19 @@ fn found(graph: &Json) -> Diagnostics {
     }
 }
 
+/// Settings that nothing reads, in each place where some are.
+fn misspelt() -> Json {
+    let config =
+        json!({"joinStratgy": "any", "retries": 3, "foreach": {"input": "value"}, "colour": 1});
+    let mut graph = graph(&[("a", "test.pass", config)], &[("start", "a")]);
+    graph["nodes"][1]["timeoutSeconds"] = json!(5);
+    graph["nodes"][1]["verison"] = json!("1.0.0");
+    graph["nodes"][1]["a/b"] = json!(1);
+    graph["edges"][0]["targetHandel"] = json!("value");
+    graph["edges"][0]["type"] = json!("error");
+    graph
+}
+
 /// A graph for each code, made to earn that one first of all.
 fn cases() -> Vec<(Code, Json)> {
     let none = json!({});
@@ -156,6 +169,7 @@ fn cases() -> Vec<(Code, Json)> {
                 &[("start", "a")],
             ),
         ),
+        (Code::UnknownSetting, misspelt()),
         (Code::UnreachableNode, graph(&[pass("a")], &[])),
         (
             Code::NoEntryPoint,
@@ -263,7 +277,7 @@ fn all_problems_are_said_at_once() {
                 json!({"params": {"depth": "x"}, "inputOverrides": {"token": 1, "count": "x"}}),
             ),
             ("begin", "core.workflow.entrypoint", json!({})),
-            ("x", "test.pass", json!({})),
+            ("x", "test.pass", json!({"retries": 1})),
             ("y", "test.pass", json!({})),
         ],
         &[
@@ -294,6 +308,57 @@ fn all_problems_are_said_at_once() {
         .collect();
     assert_eq!(codes, expected, "{found}");
     insta::assert_snapshot!(found);
+}
+
+#[test]
+fn a_setting_that_is_not_known_does_not_keep_a_graph_from_running() {
+    let registry = registry();
+    let graph = Graph::from_json(&misspelt().to_string()).unwrap();
+    let warnings = compile(&graph, &registry).unwrap().warnings;
+    assert_eq!(warnings.len(), 9, "{warnings}");
+    // A canvas that nobody knows may write its own at each node.
+    let mut many: Vec<_> = vec![("a", "test.pass", json!({}))];
+    many.resize(2000, many[0].clone());
+    let mut many = self::graph(&many, &[]);
+    for at in 1..=2000 {
+        let id = format!("n{at}");
+        many["nodes"][at]["id"] = json!(id);
+        many["nodes"][at]["blink"] = json!(true);
+        let edge = json!({"id": format!("e{at}"), "source": "start", "target": id});
+        many["edges"].as_array_mut().unwrap().push(edge);
+    }
+    let graph = Graph::from_json(&many.to_string()).unwrap();
+    let warnings = compile(&graph, &registry).unwrap().warnings;
+    assert_eq!(warnings.len(), 101);
+    let last = warnings.iter().last().unwrap();
+    assert!(last.message.starts_with("1900 more"), "{last}");
+}
+
+#[test]
+fn what_a_canvas_and_an_author_keep_for_themselves_is_no_setting() {
+    let mut graph = graph(
+        &[("a", "test.pass", json!({"mode": "normal"}))],
+        &[("start", "a")],
+    );
+    let node = graph["nodes"][1].as_object_mut().unwrap();
+    for key in "measured selected dragging width height style className zIndex positionAbsolute \
+                parentId extent sourcePosition targetPosition draggable x-team _note $comment"
+        .split_whitespace()
+    {
+        node.insert(key.to_owned(), json!({"of": "the canvas"}));
+    }
+    node.insert("blink".to_owned(), Json::Null);
+    node["data"]["status"] = json!("idle");
+    let edge = graph["edges"][0].as_object_mut().unwrap();
+    for key in "animated style className zIndex markerEnd markerStart data label selected hidden \
+                interactionWidth x-team _note"
+        .split_whitespace()
+    {
+        edge.insert(key.to_owned(), json!(1));
+    }
+    edge.insert("type".to_owned(), json!("smoothstep"));
+    let found = found(&graph);
+    assert!(found.is_empty(), "{found}");
 }
 
 #[test]

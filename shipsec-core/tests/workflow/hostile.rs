@@ -339,7 +339,9 @@ fn what_studio_writes_and_this_does_not_know_is_kept() {
         written.to_string(),
         expected.to_string().replace("-3,", "-3.0,")
     );
-    let plan = compiled(&graph).plan;
+    let compiled = compiled(&graph);
+    assert!(compiled.warnings.is_empty(), "{}", compiled.warnings);
+    let plan = compiled.plan;
     let ids: Vec<&str> = plan
         .nodes()
         .iter()

@@ -8,7 +8,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_range_header::{ParsedRanges, parse_range_header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -86,16 +85,21 @@ pub(crate) async fn get(
         value.map(|value| {
             value
                 .split(',')
-                .any(|one| [tag.as_str(), "*"].contains(&one.trim()))
+                .any(|one| [tag.as_str(), "*"].contains(&one.trim().trim_start_matches("W/")))
         })
     };
     let mut response = if names_it(header::IF_NONE_MATCH) == Some(true) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        // A range of something else would make no whole.
-        let range = match names_it(header::IF_RANGE) {
-            Some(false) => None,
-            _ => range(&headers, found.size)?,
+        // A part of something else would make no whole.
+        let part = match names_it(header::IF_RANGE) {
+            Some(false) => Part::All,
+            _ => part(&headers, found.size),
+        };
+        let range = match part {
+            Part::All => None,
+            Part::Some(range) => Some(range),
+            Part::None => return Ok(not_there(found.size)),
         };
         let store = &studio.host.artifacts;
         let length = range
@@ -143,6 +147,8 @@ pub(crate) async fn get(
     );
     say(header::ETAG, &tag);
     say(header::ACCEPT_RANGES, "bytes");
+    // They never change; whoever may see them is asked each time.
+    say(header::CACHE_CONTROL, "private, no-cache");
     say(
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; sandbox",
@@ -154,27 +160,57 @@ fn text(value: &str) -> HeaderValue {
     HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// The range that is asked for. Of several the whole is given, as RFC 9110 allows.
-fn range(headers: &HeaderMap, size: u64) -> Result<Option<Range<u64>>, Problem> {
-    let asked = headers
-        .get(header::RANGE)
-        .and_then(|value| value.to_str().ok());
-    // What is no range of bytes is to be ignored: section 14.2.
-    let Some(parsed) = asked.and_then(|asked| parse_range_header(asked).ok()) else {
-        return Ok(None);
+/// What of the bytes is asked for.
+#[derive(Debug, PartialEq, Eq)]
+enum Part {
+    All,
+    Some(Range<u64>),
+    /// Nothing of it is there.
+    None,
+}
+
+/// Reads a range (RFC 9110, section 14). What is none is ignored; of several the whole is given, which
+/// the section allows.
+fn part(headers: &HeaderMap, size: u64) -> Part {
+    let asked = headers.get(header::RANGE);
+    let asked = asked.and_then(|value| value.to_str().ok());
+    let Some((unit, ranges)) = asked.and_then(|asked| asked.split_once('=')) else {
+        return Part::All;
     };
-    let parsed: ParsedRanges = parsed;
-    match parsed.validate(size).as_deref() {
-        Ok([one]) => Ok(Some(*one.start()..one.end() + 1)),
-        Ok(_) => Ok(None),
-        Err(_) => Err(Problem::new(
-            StatusCode::RANGE_NOT_SATISFIABLE,
-            "range-not-satisfiable",
-            "The range does not lie inside",
-            format!("the artifact has {size} bytes"),
-        )
-        .with("size", size)),
+    let Some((first, last)) = ranges.trim().split_once('-') else {
+        return Part::All;
+    };
+    let number = |text: &str| {
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        // What is larger than any artifact is as good as the largest number.
+        is_number.then(|| text.parse().unwrap_or(u64::MAX))
+    };
+    if !unit.trim().eq_ignore_ascii_case("bytes") {
+        return Part::All;
     }
+    let range = match (first, number(first), last, number(last)) {
+        ("", _, _, Some(length)) => size.saturating_sub(length)..size,
+        (_, Some(start), "", _) => start..size,
+        (_, Some(start), _, Some(end)) if start <= end => start..size.min(end.saturating_add(1)),
+        _ => return Part::All,
+    };
+    match range.start < range.end {
+        true => Part::Some(range),
+        false => Part::None,
+    }
+}
+
+fn not_there(size: u64) -> Response {
+    let problem = Problem::new(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        "range-not-satisfiable",
+        "The range does not lie inside",
+        format!("the artifact has {size} bytes"),
+    );
+    let mut response = problem.with("size", size).into_response();
+    let of = text(&format!("bytes */{size}"));
+    response.headers_mut().insert(header::CONTENT_RANGE, of);
+    response
 }
 
 /// Characters that stand for themselves in an extended parameter: `attr-char` of RFC 8187.
@@ -237,15 +273,33 @@ mod tests {
         let of = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::RANGE, value.parse().unwrap());
-            range(&headers, 100).map_err(|problem| problem.status().as_u16())
+            part(&headers, 100)
         };
-        assert_eq!(of("bytes=0-9"), Ok(Some(0..10)));
-        assert_eq!(of("bytes=90-"), Ok(Some(90..100)));
-        assert_eq!(of("bytes=-10"), Ok(Some(90..100)));
-        assert_eq!(of("bytes=50-1000"), Ok(Some(50..100)));
-        assert_eq!(of("bytes=0-1,5-6"), Ok(None));
-        assert_eq!(of("lines=1-2"), Ok(None));
-        assert_eq!(of("bytes=100-"), Err(416));
-        assert_eq!(range(&HeaderMap::new(), 0).unwrap(), None);
+        for (asked, given) in [
+            ("bytes=0-9", 0..10),
+            ("BYTES=90-", 90..100),
+            ("bytes=-10", 90..100),
+            ("bytes=-1000", 0..100),
+            ("bytes=50-1000", 50..100),
+            ("bytes=99-99999999999999999999999", 99..100),
+        ] {
+            assert_eq!(of(asked), Part::Some(given), "{asked}");
+        }
+        let all = [
+            "bytes=0-1,5-6",
+            "lines=1-2",
+            "bytes=5-2",
+            "bytes=a-b",
+            "bytes=-",
+            "bytes",
+            "bytes=1",
+        ];
+        for all in all {
+            assert_eq!(of(all), Part::All, "{all}");
+        }
+        for none in ["bytes=100-", "bytes=-0", "bytes=200-300"] {
+            assert_eq!(of(none), Part::None, "{none}");
+        }
+        assert_eq!(part(&HeaderMap::new(), 0), Part::All);
     }
 }

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use schemars::JsonSchema;
-use serde::Deserialize;
 use shipsec_core::run::diff::{DiffOptions, IgnoreRule, RunDiff, diff as compare, references};
 
 use super::inspect::{latest, run_id};
@@ -12,40 +11,76 @@ use crate::{
     studio::Studio,
 };
 
-/// The largest output that is read from artifact storage to be compared in depth, in bytes.
-const LARGEST: u64 = 64 * 1024 * 1024;
+/// How much of what artifact storage keeps is read to be compared in depth, in bytes.
+const MOST: u64 = 128 * 1024 * 1024;
 
 /// Which runs, and how to compare them.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename_all = "camelCase")]
 pub(crate) struct DiffQuery {
     /// The first run.
     a: String,
     /// The second run.
     b: String,
-    /// What is not compared, separated by commas: `NODE/PORT/…`, with `*` for one token and `**` for
-    /// any number.
-    ignore: Option<String>,
+    /// What is not compared: `NODE/PORT/…`, with `*` for one token and `**` for any number. May be
+    /// repeated.
+    #[schemars(default)]
+    ignore: Vec<String>,
     /// Tells nodes whose duration differs by more than so many percent.
+    #[schemars(default)]
     duration_threshold: Option<u16>,
     /// Compares also what components declare to differ from run to run.
-    #[serde(default)]
+    #[schemars(default)]
     volatile: bool,
+}
+
+impl DiffQuery {
+    /// A form has no lists; its fields are read one by one.
+    fn read(fields: Vec<(String, String)>) -> Result<Self, Problem> {
+        let mut query = Self::default();
+        let (mut a, mut b) = (None, None);
+        for (name, value) in fields {
+            let unfit = |expected: &str| {
+                Problem::invalid(format!("{name} is {value:?}: expected {expected}"))
+            };
+            match name.as_str() {
+                "a" => a = Some(value),
+                "b" => b = Some(value),
+                "ignore" => query.ignore.push(value),
+                "durationThreshold" => {
+                    let percent = value
+                        .parse()
+                        .map_err(|_| unfit("a percentage up to 65535"))?;
+                    query.duration_threshold = Some(percent);
+                }
+                "volatile" => {
+                    query.volatile = value.parse().map_err(|_| unfit("true or false"))?;
+                }
+                _ => {
+                    return Err(Problem::invalid(format!(
+                        "there is no parameter {name:?}: expected a, b, ignore, durationThreshold, \
+                         volatile"
+                    )));
+                }
+            }
+        }
+        let given = |run: Option<String>, name: &str| {
+            run.ok_or_else(|| Problem::invalid(format!("{name} is missing: give the id of a run")))
+        };
+        (query.a, query.b) = (given(a, "a")?, given(b, "b")?);
+        Ok(query)
+    }
 }
 
 pub(crate) async fn diff(
     State(studio): State<Studio>,
-    InQuery(query): InQuery<DiffQuery>,
+    InQuery(fields): InQuery<Vec<(String, String)>>,
 ) -> Result<Reply<RunDiff>, Problem> {
+    let query = DiffQuery::read(fields)?;
     let (a, b) = (run_id(&query.a)?, run_id(&query.b)?);
     let (a, b) = (latest(&studio, &a).await?, latest(&studio, &b).await?);
     let mut options = DiffOptions::default();
-    let rules = query.ignore.as_deref().unwrap_or_default();
-    for rule in rules
-        .split(',')
-        .map(str::trim)
-        .filter(|rule| !rule.is_empty())
-    {
+    for rule in query.ignore.iter().filter(|rule| !rule.is_empty()) {
         let rule: IgnoreRule = rule
             .parse()
             .map_err(|error| Problem::invalid(format!("ignore: {error}")))?;
@@ -57,15 +92,17 @@ pub(crate) async fn diff(
     if let Some(percent) = query.duration_threshold {
         options = options.with_durations(f64::from(percent) / 100.0);
     }
+    let mut left = MOST;
     for stored in references(&a, &b) {
         // What is too large, or gone, is compared by its digest.
-        if stored.size <= LARGEST
+        if stored.size <= left
             && let Ok(text) = studio.host.artifacts.get_bytes(&stored.location).await
             && let Ok(value) = serde_json::from_slice(&text)
         {
+            left -= stored.size;
             options = options.with_value(stored.sha256, value);
         }
     }
-    let compared = tokio::task::spawn_blocking(move || compare(&a, &b, &options)).await;
-    Ok(Reply(compared.map_err(Problem::internal)?))
+    let compared = studio.work(move || compare(&a, &b, &options)).await?;
+    Ok(Reply(compared))
 }

@@ -2,18 +2,20 @@
 
 use axum::{
     body::Body,
-    extract::State,
+    extract::{Extension, State},
     response::{IntoResponse, Response},
 };
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use shipsec_core::trace::RunFilter;
 
 use super::inspect::run_id;
 use crate::{
     Problem,
     extract::{InPath, InQuery},
+    feed::Closing,
     studio::Studio,
 };
 
@@ -46,6 +48,7 @@ pub(crate) async fn stream(
     State(studio): State<Studio>,
     InPath(run): InPath<String>,
     InQuery(query): InQuery<EventsQuery>,
+    closing: Option<Extension<Closing>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let run = run_id(&run)?;
@@ -66,12 +69,20 @@ pub(crate) async fn stream(
         )
         .retry_after(5)
     })?;
-    let (last, ended) = {
-        let replay = studio.replays.get(&run).await?;
-        replay.timeline(|timeline| (timeline.last(), timeline.view().status.is_final()))
-    };
+    let filter = RunFilter::default().with_run(run.clone());
+    let listed = studio.host.store.runs(&filter).await?;
+    let listed = listed.first().ok_or_else(|| Problem::unknown_run(&run))?;
+    let (last, ended) = (listed.last_sequence, listed.status.is_final());
+    if after > last {
+        return Err(Problem::invalid(format!(
+            "the log of run {run} ends at {last}, and the request asks for what comes after {after}"
+        )));
+    }
+    let closing = closing.map_or_else(Closing::default, |Extension(closing)| closing);
     let counted = Counted::new(studio.clone());
-    let stream = studio.feeds.stream(&run, after, last, ended, permit);
+    let stream = studio
+        .feeds
+        .stream(&run, after, last, ended, closing, permit);
     let stream = stream.map(move |piece| {
         let _ = &counted;
         piece

@@ -86,15 +86,23 @@ pub(crate) async fn run(
 ) -> Result<Reply<RunDetail>, Problem> {
     let view = latest(&studio, &run_id(&run)?).await?;
     let definition = view.definition().cloned();
-    let draw =
-        |definition: &Arc<Definition>| Layout::of_definition(definition, &LayoutOptions::default());
+    let layout = match definition.clone() {
+        Some(definition) => Some(drawn(&studio, definition).await?),
+        None => None,
+    };
     Ok(Reply(RunDetail {
         run: RunStatus::of(&studio, &view).await?,
         last_sequence: view.sequence,
-        layout: definition.as_ref().map(draw),
+        layout,
         definition,
         inputs: view.inputs.clone(),
     }))
+}
+
+/// How a definition is drawn.
+pub(super) async fn drawn(studio: &Studio, definition: Arc<Definition>) -> Result<Layout, Problem> {
+    let draw = move || Layout::of_definition(&definition, &LayoutOptions::default());
+    studio.work(draw).await
 }
 
 /// Which moment.

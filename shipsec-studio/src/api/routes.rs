@@ -25,6 +25,10 @@ use crate::{
     },
 };
 
+/// What `Idempotency-Key` does.
+const KEY: &str = "Names this request: however often it comes, one run is started, as long as that run \
+                   is kept.";
+
 /// The operations.
 pub(crate) fn routes() -> Api {
     runs(workflows(server(Api::new())))
@@ -138,10 +142,7 @@ fn workflows(api: Api) -> Api {
         start::run,
         |operation| {
             operation
-                .header(
-                    "Idempotency-Key",
-                    "Names this request: however often it comes, one run is started.",
-                )
+                .header("Idempotency-Key", KEY)
                 .may_take::<Start>()
                 .gives::<Started>(
                     202,
@@ -248,6 +249,11 @@ fn runs(api: Api) -> Api {
             operation
                 .query::<ArtifactQuery>()
                 .header("Range", "One range of bytes (RFC 9110, section 14).")
+                .header(
+                    "If-Range",
+                    "The ETag of what a part is wanted of; all of it comes otherwise.",
+                )
+                .header("If-None-Match", "The ETag of what the client has already.")
                 .gives_media(200, "All of it.", "*/*")
                 .gives_media(206, "The range.", "*/*")
                 .gives_nothing(
@@ -291,6 +297,7 @@ fn runs(api: Api) -> Api {
         start::rerun,
         |operation| {
             operation
+                .header("Idempotency-Key", KEY)
                 .may_take::<Again>()
                 .gives::<Started>(202, "It is started.")
         },

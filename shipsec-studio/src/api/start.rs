@@ -108,15 +108,21 @@ pub(crate) async fn run(
     MaybeBody(body): MaybeBody<Start>,
 ) -> Result<Accepted, Problem> {
     let id = WorkflowId::new(id);
-    let workflow = stored(&studio, &id, body.version).await?;
-    let plan = compiled(&studio, &workflow.graph)?.plan;
     let key = idempotency_key(&headers)?;
+    let key = key.map(|key| run_of_key(&["run", id.as_str(), key]));
+    // An earlier request of this key needs no workflow any more.
+    if let Some(run) = &key
+        && is_there(&studio, run).await?
+    {
+        let view = begun(&studio, run).await?;
+        return same_start(&view, &body, None).map(|()| accepted(&view, "../runs/"));
+    }
+    let workflow = stored(&studio, &id, body.version).await?;
+    let plan = compiled(&studio, Arc::new(workflow.graph)).await?.plan;
     let mut request = RunRequest::new(plan.clone())
         .with_inputs(body.inputs.clone())
         .with_trigger(trigger(None));
-    if let Some(key) = key {
-        request = request.with_run_id(run_of_key(&id, key));
-    }
+    request.run_id.clone_from(&key);
     match studio.host.executor.start(request).await {
         Ok(handle) => {
             studio.metrics.runs_started.inc();
@@ -125,23 +131,35 @@ pub(crate) async fn run(
         }
         Err(StartError::RunExists(run)) if key.is_some() => {
             let view = begun(&studio, &run).await?;
-            let version = view.definition_hash.as_ref().map(|hash| hash.as_str());
-            let same_version = body.version.is_none() || version == Some(plan.hash());
-            if !same_version || view.inputs.as_deref() != Some(&body.inputs) {
-                return Err(Problem::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "idempotency-key-used",
-                    "The key was used for another request",
-                    format!(
-                        "run {run} was started with this Idempotency-Key and another version or \
-                         other inputs: send a new key"
-                    ),
-                ));
-            }
-            Ok(accepted(&view, "../runs/"))
+            same_start(&view, &body, Some(plan.hash())).map(|()| accepted(&view, "../runs/"))
         }
         Err(error) => Err(not_started(error)),
     }
+}
+
+/// Whether a run was started by the same request; `hash` is that of the version that is asked for.
+fn same_start(view: &RunView, body: &Start, hash: Option<&str>) -> Result<(), Problem> {
+    let version = view.definition_hash.as_ref().map(|hash| hash.as_str());
+    let other_version = body.version.is_some() && hash.is_some() && version != hash;
+    if other_version || view.inputs.as_deref() != Some(&body.inputs) {
+        return Err(used(&view.run_id));
+    }
+    Ok(())
+}
+
+fn used(run: &RunId) -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency-key-used",
+        "The key was used for another request",
+        format!(
+            "run {run} was started with this Idempotency-Key by another request: send a new key"
+        ),
+    )
+}
+
+async fn is_there(studio: &Studio, run: &RunId) -> Result<bool, Problem> {
+    Ok(!studio.host.store.read(run, 0, 1).await?.is_empty())
 }
 
 /// A run that was just started, once the first event of its log is there.
@@ -159,24 +177,26 @@ async fn begun(studio: &Studio, run: &RunId) -> Result<RunView, Problem> {
 
 /// The key of a request, where it has one.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(key) = headers.get("idempotency-key") else {
+    let mut keys = headers.get_all("idempotency-key").iter();
+    let (Some(key), other) = (keys.next(), keys.next()) else {
         return Ok(None);
     };
     match key.to_str().map(str::trim) {
-        Ok(key) if (1..=255).contains(&key.len()) => Ok(Some(key)),
+        Ok(key) if other.is_none() && (1..=255).contains(&key.len()) => Ok(Some(key)),
         _ => Err(Problem::invalid(
-            "Idempotency-Key does not fit: expected 1 to 255 visible ASCII characters",
+            "Idempotency-Key does not fit: expected one, of 1 to 255 visible ASCII characters",
         )),
     }
 }
 
 /// The run that a key stands for: the store itself refuses a second one, whichever server is asked and
 /// however often it was restarted.
-fn run_of_key(workflow: &WorkflowId, key: &str) -> RunId {
+fn run_of_key(parts: &[&str]) -> RunId {
     let mut hash = Sha256::new();
-    hash.update((workflow.as_str().len() as u64).to_be_bytes());
-    hash.update(workflow.as_str());
-    hash.update(key);
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
     let digest = hex::encode(&hash.finalize()[..16]);
     RunId::parse(&format!("key-{digest}")).expect("hex digits may stand in an id")
 }
@@ -184,9 +204,12 @@ fn run_of_key(workflow: &WorkflowId, key: &str) -> RunId {
 pub(crate) async fn rerun(
     State(studio): State<Studio>,
     InPath(run): InPath<String>,
+    headers: HeaderMap,
     MaybeBody(body): MaybeBody<Again>,
 ) -> Result<Accepted, Problem> {
     let run = run_id(&run)?;
+    let key = idempotency_key(&headers)?;
+    let key = key.map(|key| run_of_key(&["rerun", run.as_str(), key]));
     let (store, registry) = (&studio.host.store, &studio.host.registry);
     let request = RunRequest::repeating(store, &run, Some(registry)).await;
     let mut request = request.map_err(not_resumed)?;
@@ -197,12 +220,24 @@ pub(crate) async fn rerun(
     if body.cached {
         request = request.cached();
     }
-    let request = request.with_trigger(trigger(Some("rerun")));
-    let handle = studio.host.executor.start(request).await;
-    let handle = handle.map_err(not_started)?;
-    studio.metrics.runs_started.inc();
-    let view = begun(&studio, handle.id()).await?;
-    Ok(accepted(&view, "../"))
+    let mut request = request.with_trigger(trigger(Some("rerun")));
+    let inputs = request.inputs.clone();
+    request.run_id.clone_from(&key);
+    let again = match studio.host.executor.start(request).await {
+        Ok(handle) => {
+            studio.metrics.runs_started.inc();
+            begun(&studio, handle.id()).await?
+        }
+        Err(StartError::RunExists(again)) if key.is_some() => {
+            let again = begun(&studio, &again).await?;
+            if again.inputs.as_deref() != Some(&inputs) {
+                return Err(used(&again.run_id));
+            }
+            again
+        }
+        Err(error) => return Err(not_started(error)),
+    };
+    Ok(accepted(&again, "../"))
 }
 
 fn not_started(error: StartError) -> Problem {

@@ -54,7 +54,7 @@ pub(crate) struct TracePage {
     events: Vec<Event>,
     /// Sequence number of the last event that was looked at: `after` of the next page.
     cursor: u64,
-    /// Sequence number of the last event of the log, as far as it was looked at.
+    /// Sequence number of the last event of the log.
     last_sequence: u64,
     /// Whether the log has nothing after `cursor` now.
     done: bool,
@@ -155,7 +155,10 @@ pub(crate) async fn page(
             .map(|text| text.to_lowercase()),
     };
     let store = &studio.host.store;
-    let (mut events, mut cursor, mut done) = (Vec::new(), query.after, false);
+    if store.read(&run, 0, 1).await?.is_empty() {
+        return Err(Problem::unknown_run(&run));
+    }
+    let (mut events, mut cursor) = (Vec::new(), query.after);
     while events.len() < limit && cursor - query.after < LOOKED_AT {
         let size = match wanted.everything() {
             true => (limit - events.len()).min(PAGE),
@@ -163,7 +166,6 @@ pub(crate) async fn page(
         };
         let page = store.read(&run, cursor, size).await?;
         if page.is_empty() {
-            done = true;
             break;
         }
         for event in page {
@@ -176,19 +178,13 @@ pub(crate) async fn page(
             }
         }
     }
-    let mut last_sequence = cursor;
-    if !done {
-        let after = store.read(&run, cursor, 1).await?;
-        done = after.is_empty();
-        last_sequence = after.first().map_or(cursor, |event| event.sequence);
-    }
-    if cursor == query.after && store.read(&run, 0, 1).await?.is_empty() {
-        return Err(Problem::unknown_run(&run));
-    }
+    // There is one, so that this tells the last one without waiting.
+    let last_sequence = store.wait_beyond(&run, 0).await?;
+    let cursor = cursor.min(last_sequence);
     Ok(Reply(TracePage {
         events,
         cursor,
         last_sequence,
-        done,
+        done: cursor == last_sequence,
     }))
 }

@@ -12,12 +12,11 @@ use serde::{Deserialize, Serialize};
 use shipsec_core::{
     WorkflowId,
     workflow::{
-        Compiled, Definition, Diagnostic, Diagnostics, Graph, GraphError, Layout, LayoutOptions,
-        Severity, compile,
+        Compiled, Definition, Diagnostic, Diagnostics, Graph, GraphError, Layout, Severity, compile,
     },
 };
 
-use super::list::limit;
+use super::{inspect::drawn, list::limit};
 use crate::{
     Expected, Problem, StoredWorkflow, WorkflowEntry, WorkflowStoreError, WorkflowVersion,
     check_id,
@@ -97,12 +96,26 @@ pub(crate) async fn create(
     InQuery(query): InQuery<SaveQuery>,
     JsonText(text): JsonText,
 ) -> Result<Response, Problem> {
-    let mut graph = Graph::from_json(&text).map_err(not_read)?;
+    let mut graph = read(&studio, text).await?;
     if let Some(id) = query.id {
         graph.id = Some(WorkflowId::new(id));
     }
-    let id = compiled(&studio, &graph)?.plan.workflow_id().clone();
-    let mut response = save(&studio, id.clone(), graph, Expected::Nothing).await?;
+    let graph = Arc::new(graph);
+    let id = compiled(&studio, graph.clone())
+        .await?
+        .plan
+        .workflow_id()
+        .clone();
+    let graph = Arc::unwrap_or_clone(graph);
+    let saved = save(&studio, id.clone(), graph, Expected::Nothing).await;
+    let mut response = saved.map_err(|problem| match problem.status() {
+        StatusCode::PRECONDITION_FAILED => Problem::conflict(
+            "workflow-exists",
+            "There is such a workflow",
+            format!("workflow {id} is kept already: PUT workflows/{id} adds a version to it"),
+        ),
+        _ => problem,
+    })?;
     *response.status_mut() = StatusCode::CREATED;
     // Relative to `workflows`.
     if let Ok(place) = HeaderValue::from_str(&format!("workflows/{id}")) {
@@ -118,16 +131,11 @@ pub(crate) async fn put(
     JsonText(text): JsonText,
 ) -> Result<Response, Problem> {
     let id = WorkflowId::new(id);
-    let mut graph = Graph::from_json(&text).map_err(not_read)?;
+    let mut graph = read(&studio, text).await?;
     graph.id = Some(id.clone());
     let expected = expected(&headers)?;
-    let is_new = studio
-        .host
-        .workflows
-        .versions(&id)
-        .await
-        .map_err(not_stored)?
-        .is_empty();
+    let before = studio.host.workflows.get(&id, None).await;
+    let is_new = before.map_err(not_stored)?.is_none();
     let mut response = save(&studio, id, graph, expected).await?;
     if is_new {
         *response.status_mut() = StatusCode::CREATED;
@@ -144,7 +152,9 @@ async fn save(
     check_id(id.as_str()).map_err(|error| not_stored(error.into()))?;
     // Runs of it carry its id.
     graph.id = Some(id.clone());
-    let compiled = compiled(studio, &graph)?;
+    let graph = Arc::new(graph);
+    let compiled = compiled(studio, graph.clone()).await?;
+    let graph = Arc::unwrap_or_clone(graph);
     let name = graph.name.clone();
     let hash = compiled.plan.hash().clone();
     let kept = studio.host.workflows.put(&id, graph, &hash, expected).await;
@@ -157,24 +167,38 @@ async fn save(
     Ok(([(header::ETAG, tag)], Reply(saved)).into_response())
 }
 
+/// Names a version: by its number, because some of a graph is not in what it compiles to, and by its
+/// hash, because a workflow that was removed may come again.
 fn tag(version: &WorkflowVersion) -> HeaderValue {
-    let tag = format!("\"{}\"", version.hash);
+    let tag = format!("\"{}-{}\"", version.version, version.hash);
     HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// Which version the request has seen.
 fn expected(headers: &HeaderMap) -> Result<Expected, Problem> {
-    let Some(tag) = headers.get(header::IF_MATCH) else {
-        return Ok(Expected::Anything);
+    let said = |name| {
+        headers
+            .get(name)
+            .map(|tag| tag.to_str().unwrap_or_default().trim())
     };
-    let tag = tag.to_str().map(str::trim).unwrap_or_default();
-    if tag == "*" {
-        return Ok(Expected::Anything);
+    match (said(header::IF_MATCH), said(header::IF_NONE_MATCH)) {
+        (None, None) => Ok(Expected::Anything),
+        (Some("*"), None) => Ok(Expected::Something),
+        (None, Some("*")) => Ok(Expected::Nothing),
+        (None, Some(_)) => Err(Problem::invalid(
+            "If-None-Match takes * here, for no workflow",
+        )),
+        (Some(_), Some(_)) => Err(Problem::invalid("give If-Match or If-None-Match, not both")),
+        (Some(tag), None) => {
+            let tag = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+            let tag = tag.and_then(|tag| tag.split_once('-'));
+            let version = tag.and_then(|(number, hash)| Some((number.parse().ok()?, hash)));
+            let (number, hash) = version.ok_or_else(|| {
+                Problem::invalid("If-Match takes one ETag of this workflow in quotes, or *")
+            })?;
+            Ok(Expected::Version(number, hash.to_owned()))
+        }
     }
-    let hash = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-    let hash = hash.filter(|hash| !hash.is_empty() && !hash.contains('"'));
-    let hash = hash.ok_or_else(|| Problem::invalid("If-Match takes one ETag in quotes, or *"))?;
-    Ok(Expected::Hash(hash.to_owned()))
 }
 
 /// Which version.
@@ -216,18 +240,22 @@ pub(crate) async fn get(
         .versions(&id)
         .await
         .map_err(not_stored)?;
-    let (definition, diagnostics) = match compile(&workflow.graph, &studio.host.registry) {
+    let graph = Arc::new(workflow.graph);
+    let (definition, diagnostics) = match compile_it(&studio, graph.clone()).await? {
         Ok(compiled) => (Some(compiled.plan.definition().clone()), compiled.warnings),
         Err(diagnostics) => (None, diagnostics),
     };
-    let draw =
-        |definition: &Arc<Definition>| Layout::of_definition(definition, &LayoutOptions::default());
+    let layout = match definition.clone() {
+        Some(definition) => Some(drawn(&studio, definition).await?),
+        None => None,
+    };
+    let graph = Arc::unwrap_or_clone(graph);
     let tag = tag(&workflow.version);
     let detail = WorkflowDetail {
-        layout: definition.as_ref().map(draw),
-        workflow: WorkflowEntry::new(id, workflow.graph.name.clone(), workflow.version),
+        layout,
+        workflow: WorkflowEntry::new(id, graph.name.clone(), workflow.version),
         versions,
-        graph: workflow.graph,
+        graph,
         definition,
         diagnostics,
     };
@@ -241,7 +269,11 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     let id = WorkflowId::new(id);
     let gone = studio.host.workflows.delete(&id, expected(&headers)?).await;
-    match gone.map_err(not_stored)? {
+    let gone = gone.map_err(|error| match error {
+        WorkflowStoreError::Id(_) => unknown(&id),
+        error => not_stored(error),
+    })?;
+    match gone {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(unknown(&id)),
     }
@@ -283,30 +315,39 @@ impl From<&Diagnostic> for Said {
     }
 }
 
+impl Said {
+    /// Of a text that is no graph.
+    fn of(error: GraphError) -> Self {
+        Self {
+            code: "invalid-graph".to_owned(),
+            severity: Severity::Error,
+            message: format!(
+                "line {}, column {}: {}",
+                error.line, error.column, error.message
+            ),
+            path: error.path,
+            suggestion: None,
+        }
+    }
+}
+
 pub(crate) async fn validate(
     State(studio): State<Studio>,
     JsonText(text): JsonText,
-) -> Reply<Validation> {
-    let (valid, diagnostics) = match Graph::from_json(&text) {
-        Ok(graph) => match compile(&graph, &studio.host.registry) {
+) -> Result<Reply<Validation>, Problem> {
+    let registry = studio.host.registry.clone();
+    let said = move || match Graph::from_json(&text) {
+        Ok(graph) => match compile(&graph, &registry) {
             Ok(compiled) => (true, compiled.warnings.iter().map(Said::from).collect()),
             Err(diagnostics) => (false, diagnostics.iter().map(Said::from).collect()),
         },
-        Err(error) => {
-            let said = Said {
-                code: "invalid-graph".to_owned(),
-                severity: Severity::Error,
-                message: format!(
-                    "line {}, column {}: {}",
-                    error.line, error.column, error.message
-                ),
-                path: error.path,
-                suggestion: None,
-            };
-            (false, vec![said])
-        }
+        Err(_) => (
+            false,
+            Graph::problems(&text).into_iter().map(Said::of).collect(),
+        ),
     };
-    Reply(Validation { valid, diagnostics })
+    let (valid, diagnostics) = studio.work(said).await?;
+    Ok(Reply(Validation { valid, diagnostics }))
 }
 
 /// A workflow from the store.
@@ -332,9 +373,24 @@ pub(super) async fn stored(
     })
 }
 
+/// Reads a graph.
+async fn read(studio: &Studio, text: String) -> Result<Graph, Problem> {
+    let graph = studio.work(move || Graph::from_json(&text)).await?;
+    graph.map_err(not_read)
+}
+
 /// Compiles a graph with the host's components.
-pub(super) fn compiled(studio: &Studio, graph: &Graph) -> Result<Compiled, Problem> {
-    compile(graph, &studio.host.registry).map_err(|diagnostics| {
+async fn compile_it(
+    studio: &Studio,
+    graph: Arc<Graph>,
+) -> Result<Result<Compiled, Diagnostics>, Problem> {
+    let registry = studio.host.registry.clone();
+    studio.work(move || compile(&graph, &registry)).await
+}
+
+/// What a graph compiles to; a problem where it does not.
+pub(super) async fn compiled(studio: &Studio, graph: Arc<Graph>) -> Result<Compiled, Problem> {
+    compile_it(studio, graph).await?.map_err(|diagnostics| {
         let said: Vec<Said> = diagnostics.iter().map(Said::from).collect();
         let first = said.first().map_or("", |said| said.message.as_str());
         Problem::new(

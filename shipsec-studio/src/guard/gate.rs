@@ -2,7 +2,7 @@
 //! reply says to browsers.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::{Duration, Instant},
 };
 
@@ -71,9 +71,41 @@ pub(crate) async fn gate(State(studio): State<Studio>, request: Request, next: N
 
 fn pass(studio: &Studio, request: &Request) -> Result<(), Problem> {
     let connection = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let from = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |from| from.0.ip());
-    studio.gate.pace(from)?;
-    origin::check(&studio.host.access, request.uri(), request.headers())
+    let from = connection.map(|from| from.0.ip().to_canonical());
+    studio.gate.pace(from.map_or(NOBODY, rate_key))?;
+    if matches!(studio.host.access.guard, Guard::Loopback)
+        && !from.is_some_and(|from| from.is_loopback())
+    {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "not-local",
+            "Only this machine is served",
+            match from {
+                Some(_) => "the request comes from another machine: its operator can set a token",
+                None => {
+                    "the server does not tell where requests come from: serve the router with \
+                     into_make_service_with_connect_info, or let the host decide who may ask"
+                }
+            },
+        ));
+    }
+    origin::check(
+        &studio.host.access,
+        request.method(),
+        request.uri(),
+        request.headers(),
+    )
+}
+
+/// Where the server tells nothing.
+const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// Whose requests are counted together: a host has a whole /64 of IPv6 (RFC 6177) to ask from.
+fn rate_key(from: IpAddr) -> IpAddr {
+    match from {
+        IpAddr::V4(_) => from,
+        IpAddr::V6(from) => Ipv6Addr::from_bits(from.to_bits() >> 64 << 64).into(),
+    }
 }
 
 /// Asks for the token, where there is one.

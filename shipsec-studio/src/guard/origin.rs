@@ -2,13 +2,18 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, StatusCode, Uri, header, uri::Authority};
+use http::{HeaderMap, Method, StatusCode, Uri, header, uri::Authority};
 
 use crate::{Access, Problem, settings::Guard};
 
 /// Refuses a request that names a host which is not this one (DNS rebinding), or that a page of
 /// another origin sent.
-pub(super) fn check(access: &Access, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn check(
+    access: &Access,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
     let authority = authority(uri, headers)?;
     if !is_own_name(access, host_of(&authority)) {
         return Err(Problem::new(
@@ -27,18 +32,19 @@ pub(super) fn check(access: &Access, uri: &Uri, headers: &HeaderMap) -> Result<(
             .to_str()
             .ok()
             .and_then(|origin| origin.parse::<Uri>().ok());
-        // Behind a proxy that ends TLS the scheme is another one, so that it decides nothing.
-        let same = origin
-            .as_ref()
-            .and_then(Uri::authority)
-            .is_some_and(|origin| origin.as_str().eq_ignore_ascii_case(authority.as_str()));
+        // Behind a proxy the scheme and the port are others, so that a name that was allowed is enough.
+        let origin = origin.as_ref().and_then(Uri::authority);
+        let same = origin.is_some_and(|origin| {
+            origin.as_str().eq_ignore_ascii_case(authority.as_str())
+                || access.names.contains(&host_of(origin).to_ascii_lowercase())
+        });
         return if same { Ok(()) } else { Err(foreign()) };
     }
     // Fetch Metadata (W3C): what a browser says of itself. Following a link is not asking as a page.
     let says = |name: &str| headers.get(name).map(|value| value.as_bytes().to_owned());
     let cross = says("sec-fetch-site").is_some_and(|site| site == b"cross-site");
     let navigates = says("sec-fetch-mode").is_some_and(|mode| mode == b"navigate");
-    if cross && !navigates {
+    if cross && !(navigates && method.is_safe()) {
         return Err(foreign());
     }
     Ok(())
@@ -101,7 +107,7 @@ mod tests {
             let name: header::HeaderName = name.parse().unwrap();
             map.append(name, value.parse().unwrap());
         }
-        check(access, &Uri::from_static("/workflows"), &map)
+        check(access, &Method::GET, &Uri::from_static("/workflows"), &map)
             .map_err(|problem| problem.code().to_owned())
     }
 

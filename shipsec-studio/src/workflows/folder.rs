@@ -1,8 +1,7 @@
 //! Workflows in a folder: `<id>/<version>.json`, each written once and never changed.
 
 use std::{
-    fs,
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -72,8 +71,12 @@ fn number(name: &str) -> Option<u32> {
 fn numbers(folder: &Path) -> Result<Vec<u32>, WorkflowStoreError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unusable(folder, "read")(error)),
+        Err(error) => {
+            return match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(Vec::new()),
+                _ => Err(unusable(folder, "read")(error)),
+            };
+        }
     };
     let mut numbers = Vec::new();
     for entry in entries {
@@ -114,19 +117,20 @@ fn newest(folder: &Path) -> Result<Option<StoredWorkflow>, WorkflowStoreError> {
     }
 }
 
-fn expect(
-    id: &WorkflowId,
-    newest: Option<&StoredWorkflow>,
-    expected: &Expected,
-) -> Result<(), WorkflowStoreError> {
-    let newest = newest.map(|newest| &newest.version);
-    match expected.fits(newest) {
-        true => Ok(()),
-        false => Err(WorkflowStoreError::Conflict {
-            id: id.clone(),
-            newest: newest.cloned(),
-        }),
-    }
+/// Keeps other processes, and other tasks, from changing anything meanwhile.
+fn lock(root: &Path) -> Result<fs::File, WorkflowStoreError> {
+    let path = root.join(".lock");
+    let lock = || {
+        fs::create_dir_all(root)?;
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    lock().map_err(unusable(&path, "written"))
 }
 
 fn put(
@@ -136,41 +140,59 @@ fn put(
     hash: &str,
     expected: &Expected,
 ) -> Result<WorkflowVersion, WorkflowStoreError> {
+    let _alone = lock(root)?;
     let folder = root.join(id.as_str());
-    let failed = |error| unusable(&folder, "written")(error);
-    let mut workflow = StoredWorkflow::new(WorkflowVersion::new(1, hash, Timestamp::now()), graph);
-    loop {
-        let newest = newest(&folder)?;
-        expect(id, newest.as_ref(), expected)?;
-        workflow.version.version = match newest {
-            Some(newest) if newest.graph == workflow.graph => return Ok(newest.version),
-            Some(newest) => newest.version.version + 1,
-            None => 1,
-        };
-        fs::create_dir_all(&folder).map_err(failed)?;
-        let file = File {
-            format: FORMAT,
-            workflow,
-        };
-        let text = serde_json::to_vec_pretty(&file);
-        let text = text.map_err(|error| failed(io::Error::other(error)))?;
-        workflow = file.workflow;
-        let mut file = match tempfile::NamedTempFile::new_in(&folder) {
-            Ok(file) => file,
-            // Somebody removed the workflow just now.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(failed(error)),
-        };
-        file.write_all(&text).map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        let kept = file.persist_noclobber(path(&folder, workflow.version.version));
-        match kept {
-            Ok(_) => return Ok(workflow.version),
-            // Another one was faster, or removed the workflow.
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) if error.error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error.error)),
+    let newest = newest(&folder)?;
+    expected.check(id, newest.as_ref().map(|newest| &newest.version))?;
+    let number = match newest {
+        Some(newest) if newest.graph == graph => return Ok(newest.version),
+        Some(newest) => newest.version.version + 1,
+        None => 1,
+    };
+    let version = WorkflowVersion::new(number, hash, Timestamp::now());
+    let file = File {
+        format: FORMAT,
+        workflow: StoredWorkflow::new(version.clone(), graph),
+    };
+    let keep = || {
+        fs::create_dir_all(&folder)?;
+        let mut kept = tempfile::NamedTempFile::new_in(&folder)?;
+        serde_json::to_writer_pretty(io::BufWriter::new(&mut kept), &file)?;
+        kept.as_file().sync_all()?;
+        kept.persist_noclobber(path(&folder, number))?;
+        // The name is durable once its folder is.
+        #[cfg(unix)]
+        fs::File::open(&folder)?.sync_all()?;
+        Ok(())
+    };
+    keep().map_err(unusable(&folder, "written"))?;
+    Ok(version)
+}
+
+fn delete(root: &Path, id: &WorkflowId, expected: &Expected) -> Result<bool, WorkflowStoreError> {
+    let _alone = lock(root)?;
+    let folder = root.join(id.as_str());
+    let newest = newest(&folder)?;
+    expected.check(id, newest.as_ref().map(|newest| &newest.version))?;
+    // All versions go at once; the name begins with a dot, so that none is listed.
+    let bin = root.join(".removed");
+    empty(&bin);
+    match fs::rename(&folder, &bin) {
+        Ok(()) => {
+            empty(&bin);
+            Ok(true)
         }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(unusable(&folder, "written")(error)),
+    }
+}
+
+/// Whatever stays is removed the next time.
+fn empty(bin: &Path) {
+    if let Err(error) = fs::remove_dir_all(bin)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(bin = %bin.display(), %error, "a removed workflow is still on the disk");
     }
 }
 
@@ -200,8 +222,13 @@ fn list(
         if listed.len() == limit {
             break;
         }
-        if let Some(newest) = newest(&root.join(id.as_str()))? {
-            listed.push(WorkflowEntry::new(id, newest.graph.name, newest.version));
+        match newest(&root.join(id.as_str())) {
+            Ok(Some(newest)) => {
+                listed.push(WorkflowEntry::new(id, newest.graph.name, newest.version));
+            }
+            Ok(None) => {}
+            // One damaged file must not hide all others.
+            Err(error) => tracing::warn!(workflow = %id, %error, "a workflow is not listed"),
         }
     }
     Ok(listed)
@@ -270,26 +297,7 @@ impl WorkflowStore for WorkflowFolder {
     ) -> Result<bool, WorkflowStoreError> {
         check_id(id.as_str())?;
         let id = id.clone();
-        self.with(move |root| {
-            let folder = root.join(id.as_str());
-            expect(&id, newest(&folder)?.as_ref(), &expected)?;
-            // All versions go at once; the name begins with a dot, so that none is listed.
-            let failed = |error| unusable(&folder, "written")(error);
-            let bin = match tempfile::Builder::new()
-                .prefix(".removed-")
-                .tempdir_in(root)
-            {
-                Ok(bin) => bin,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-                Err(error) => return Err(failed(error)),
-            };
-            match fs::rename(&folder, bin.path().join(id.as_str())) {
-                Ok(()) => bin.close().map(|()| true).map_err(failed),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-                Err(error) => Err(failed(error)),
-            }
-        })
-        .await
+        self.with(move |root| delete(root, &id, &expected)).await
     }
 }
 

@@ -29,21 +29,6 @@ impl MemoryWorkflows {
     }
 }
 
-fn expect(
-    id: &WorkflowId,
-    newest: Option<&StoredWorkflow>,
-    expected: &Expected,
-) -> Result<(), WorkflowStoreError> {
-    let newest = newest.map(|newest| &newest.version);
-    match expected.fits(newest) {
-        true => Ok(()),
-        false => Err(WorkflowStoreError::Conflict {
-            id: id.clone(),
-            newest: newest.cloned(),
-        }),
-    }
-}
-
 #[async_trait]
 impl WorkflowStore for MemoryWorkflows {
     async fn list(
@@ -92,7 +77,7 @@ impl WorkflowStore for MemoryWorkflows {
         check_id(id.as_str())?;
         let mut all = self.all();
         let newest = all.get(id).and_then(|versions| versions.last());
-        expect(id, newest, &expected)?;
+        expected.check(id, newest.map(|newest| &newest.version))?;
         let number = match newest {
             Some(newest) if newest.graph == graph => return Ok(newest.version.clone()),
             Some(newest) => newest.version.version + 1,
@@ -109,9 +94,10 @@ impl WorkflowStore for MemoryWorkflows {
         id: &WorkflowId,
         expected: Expected,
     ) -> Result<bool, WorkflowStoreError> {
+        check_id(id.as_str())?;
         let mut all = self.all();
         let newest = all.get(id).and_then(|versions| versions.last());
-        expect(id, newest, &expected)?;
+        expected.check(id, newest.map(|newest| &newest.version))?;
         Ok(all.remove(id).is_some())
     }
 }

@@ -16,7 +16,8 @@ use shipsec_core::{WorkflowId, event::Timestamp, workflow::Graph};
 /// - **Expected**: `put` changes nothing where the newest version is not the expected one.
 /// - **Durable**: what `put` returned is given by `get` from then on, by every process; of a `put`
 ///   that failed or was dropped there is all or nothing.
-/// - **Listed**: `list` gives workflows by id, ascending, each with its newest version.
+/// - **Listed**: `list` gives workflows by id, ascending, each with its newest version. One that
+///   cannot be read is left out.
 /// - **Delete**: leaves no version.
 #[async_trait]
 pub trait WorkflowStore: fmt::Debug + Send + Sync + 'static {
@@ -81,8 +82,10 @@ pub enum Expected {
     Anything,
     /// There is no such workflow.
     Nothing,
-    /// The one whose definition has this hash.
-    Hash(String),
+    /// There is one.
+    Something,
+    /// This one, of this hash.
+    Version(u32, String),
 }
 
 impl Expected {
@@ -91,7 +94,29 @@ impl Expected {
         match self {
             Self::Anything => true,
             Self::Nothing => newest.is_none(),
-            Self::Hash(hash) => newest.is_some_and(|newest| newest.hash == *hash),
+            Self::Something => newest.is_some(),
+            Self::Version(version, hash) => {
+                newest.is_some_and(|newest| newest.version == *version && newest.hash == *hash)
+            }
+        }
+    }
+
+    /// Refuses any other newest version.
+    ///
+    /// # Errors
+    ///
+    /// [`WorkflowStoreError::Conflict`].
+    pub fn check(
+        &self,
+        id: &WorkflowId,
+        newest: Option<&WorkflowVersion>,
+    ) -> Result<(), WorkflowStoreError> {
+        match self.fits(newest) {
+            true => Ok(()),
+            false => Err(WorkflowStoreError::Conflict {
+                id: id.clone(),
+                newest: newest.cloned(),
+            }),
         }
     }
 }

@@ -38,6 +38,10 @@ fn the_document_is_closed() {
             _ => {}
         }
     }
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        let itself = format!("#/components/schemas/{name}");
+        assert_ne!(schema["$ref"], itself, "{name}");
+    }
     let mut found = Vec::new();
     references(&document, &mut found);
     assert!(found.len() > 30);

@@ -291,11 +291,17 @@ async fn two_runs_are_compared() {
     assert_eq!(diff["counts"]["parameter"], 1, "{diff}");
     assert!(diff["counts"]["input"].as_u64() > Some(0), "{diff}");
     let less = server
-        .json(&format!("/runs/diff?a={a}&b={b}&ignore=wait/**,start/**"))
+        .json(&format!(
+            "/runs/diff?a={a}&b={b}&ignore=wait/**&ignore=start/**"
+        ))
         .await;
     assert!(less["changes"].as_array().unwrap().len() < diff["changes"].as_array().unwrap().len());
     let unknown = problem(server.get(&format!("/runs/diff?a={a}&b=nope"))).await;
     assert_eq!(unknown, (404, "unknown-run".to_owned()));
+    for query in ["volatile=perhaps", "durationThreshold=-1", "x=1"] {
+        let refused = problem(server.get(&format!("/runs/diff?a={a}&b={b}&{query}"))).await;
+        assert_eq!(refused, (400, "invalid-request".to_owned()), "{query}");
+    }
     let no_rule = problem(server.get(&format!("/runs/diff?a={a}&b={b}&ignore=/"))).await;
     assert_eq!(no_rule, (400, "invalid-request".to_owned()));
 }

@@ -33,15 +33,49 @@ async fn a_workflow_is_kept_changed_and_removed() {
     assert_eq!(changed["version"], 2);
     let late = problem(put(&graph, &tag)).await;
     assert_eq!(late, (412, "version-conflict".to_owned()));
+    // A canvas that moved compiles to the same, and is another version all the same.
+    let mut moved = other.clone();
+    moved["viewport"] = json!({ "x": 1, "y": 2, "zoom": 1 });
+    let moved = server.request(Method::PUT, "/workflows/flow").json(&moved);
+    let moved = moved.send().await.unwrap();
+    let newest = moved.headers()["etag"].to_str().unwrap().to_owned();
+    let moved = given(moved, StatusCode::OK).await;
+    assert_eq!(
+        (&moved["version"], &moved["hash"]),
+        (&json!(3), &changed["hash"])
+    );
+    let back = given(put(&other, &newest).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(back["version"], 4);
 
     let first = server.json("/workflows/flow?version=1").await;
     assert_eq!(first["version"], 1);
-    assert_eq!(first["versions"].as_array().unwrap().len(), 2);
+    assert_eq!(first["versions"].as_array().unwrap().len(), 4);
     let missing = problem(server.get("/workflows/flow?version=9")).await;
     assert_eq!(missing, (404, "unknown-version".to_owned()));
 
     let again = problem(server.post("/workflows").json(&graph)).await;
-    assert_eq!(again, (412, "version-conflict".to_owned()));
+    assert_eq!(again, (409, "workflow-exists".to_owned()));
+    let put = |name: &'static str, value: &'static str, workflow: &str| {
+        let path = format!("/workflows/{workflow}");
+        let request = server.request(Method::PUT, &path).json(&graph);
+        request.header(name, value)
+    };
+    for (name, value, workflow) in [("if-none-match", "*", "flow"), ("if-match", "*", "nope")] {
+        let refused = problem(put(name, value, workflow)).await;
+        assert_eq!(refused, (412, "version-conflict".to_owned()), "{name}");
+    }
+    for (name, value) in [
+        ("if-match", "x"),
+        ("if-match", "\"x\""),
+        ("if-none-match", "\"x\""),
+    ] {
+        let refused = problem(put(name, value, "flow")).await;
+        assert_eq!(
+            refused,
+            (400, "invalid-request".to_owned()),
+            "{name}: {value}"
+        );
+    }
     let delete = || server.request(Method::DELETE, "/workflows/flow");
     let gone = delete().send().await.unwrap();
     assert_eq!(gone.status(), StatusCode::NO_CONTENT);

@@ -63,6 +63,8 @@ pub(super) struct LockFile {
     pub(super) entries: Vec<LockEntry>,
     /// What the reader of the report should know, each a sentence without the file's name.
     pub(super) notes: Vec<String>,
+    /// Files that belong to it, as it names them: relative to its folder.
+    pub(super) includes: Vec<String>,
 }
 
 impl LockFile {

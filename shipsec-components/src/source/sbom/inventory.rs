@@ -65,7 +65,7 @@ pub fn inventory(
         .iter()
         .filter_map(|file| file.path.strip_suffix("go.mod"))
         .collect();
-    let locks: Vec<_> = files
+    let mut locks: Vec<_> = files
         .iter()
         .filter(|file| !paths::is_vendored(&file.path))
         .filter(|file| {
@@ -79,7 +79,9 @@ pub fn inventory(
 
     let mut found = Inventory::default();
     let mut packages: BTreeMap<(&str, String, String), Package> = BTreeMap::new();
-    for (done, (file, (ecosystem, parse))) in (1_u64..).zip(&locks) {
+    let mut done = 0;
+    while let Some((file, (ecosystem, parse))) = locks.get(done).copied() {
+        done += 1;
         let shown = crate::source::files::one_line(&file.path);
         match read_text(root, &file.path).and_then(|text| parse(&text)) {
             Ok(lock) => {
@@ -87,7 +89,19 @@ pub fn inventory(
                 for note in &lock.notes {
                     found.warnings.push(format!("{shown}: {note}"));
                 }
-                let odd = add(&mut packages, *ecosystem, &file.path, lock);
+                for include in &lock.includes {
+                    let path = beside(&file.path, include);
+                    let there = |file: &&SourceFile| path.as_deref() == Some(&*file.path);
+                    match files.iter().find(there) {
+                        None => found.warnings.push(format!(
+                            "{shown}: {} is not in this tree; its packages are missing here",
+                            crate::source::files::one_line(include)
+                        )),
+                        Some(other) if locks.iter().any(|(lock, _)| lock.path == other.path) => {}
+                        Some(other) => locks.push((other, (ecosystem, parse))),
+                    }
+                }
+                let odd = add(&mut packages, ecosystem, &file.path, lock);
                 if odd > 0 {
                     found.warnings.push(format!(
                         "{shown}: {odd} entries have a name or version that no registry allows and were left out"
@@ -98,13 +112,30 @@ pub fn inventory(
                 "{shown}: not a usable lock file ({reason}); its packages are missing here"
             )),
         }
-        if !read(done, locks.len() as u64) {
+        if !read(done as u64, locks.len() as u64) {
             break;
         }
     }
     found.packages = packages.into_values().collect();
     found.warnings.extend(gaps::warnings(files));
     found
+}
+
+/// The path of a file that another names, relative to the root; `None` where it leads out of it.
+fn beside(path: &str, named: &str) -> Option<String> {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    if named.starts_with('/') {
+        return None;
+    }
+    for part in named.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
 }
 
 /// Adds the entries; gives how many had to be left out.

@@ -75,6 +75,38 @@ fn joins_files_and_warns_of_broken_ones() {
 }
 
 #[test]
+fn requirements_of_requirements_are_followed_within_the_tree() {
+    let (dir, files) = tree(&[
+        (
+            "py/requirements.txt",
+            "-r ../shared/base.in\n-r gone.txt\n-r ../../etc/passwd\na==1.0\n",
+        ),
+        ("shared/base.in", "-r more/deep.in\n-r base.in\nb==1.0\n"),
+        ("shared/more/deep.in", "-r ../base.in\nc==1.0\n"),
+    ]);
+    let mut told = Vec::new();
+    let found = inventory(
+        &dir.path().canonicalize().unwrap(),
+        &files,
+        &mut |done, total| {
+            told.push((done, total));
+            true
+        },
+    );
+    let names: Vec<_> = found.packages.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    assert_eq!(found.packages[2].locations[0].path, "shared/more/deep.in");
+    assert_eq!(told, [(1, 2), (2, 3), (3, 3)]);
+    assert_eq!(
+        found.warnings,
+        [
+            "py/requirements.txt: gone.txt is not in this tree; its packages are missing here",
+            "py/requirements.txt: ../../etc/passwd is not in this tree; its packages are missing here"
+        ]
+    );
+}
+
+#[test]
 fn the_bill_of_materials_is_valid_and_always_the_same() {
     let (dir, files) = mixed();
     let found = inventory(&dir.path().canonicalize().unwrap(), &files, &mut |_, _| {

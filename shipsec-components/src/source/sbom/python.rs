@@ -22,49 +22,131 @@ pub(crate) fn normalized_name(name: &str) -> String {
     out
 }
 
-/// The pins (`name==1.2.3`) of a requirements file.
+/// The pins (`name==1.2.3`) of a requirements file. What is asked for and not pinned is counted, and
+/// named where it has a name.
 pub(super) fn requirements(text: &str) -> Result<LockFile, String> {
     let mut found = LockFile::default();
-    let mut loose = 0_usize;
+    let mut loose = Vec::new();
+    let mut constraints = Vec::new();
     let mut continued = false;
     for (number, line) in (1_u32..).zip(text.lines()) {
         let whole = !continued;
         continued = line.trim_end().ends_with('\\');
         let line = line.split(" #").next().unwrap_or(line).trim();
-        if !whole || line.is_empty() || line.starts_with(['#', '-']) || line.contains("://") {
+        if !whole || line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let line = line.split([';', '\\']).next().unwrap_or(line);
-        let line = line.split(" --").next().unwrap_or(line).trim();
-        let end = line
-            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')))
-            .unwrap_or(line.len());
-        let (name, rest) = line.split_at(end);
-        let rest = rest.trim_start();
-        let rest = match rest.strip_prefix('[') {
-            Some(extras) => extras
-                .split_once(']')
-                .map_or("", |(_, rest)| rest)
-                .trim_start(),
-            None => rest,
-        };
-        let version = rest
-            .strip_prefix("===")
-            .or_else(|| rest.strip_prefix("=="))
-            .map(str::trim);
-        match version {
-            Some(version) if !name.is_empty() && Version::from_str(version).is_ok() => {
-                found.push(normalized_name(name), version, Some(number));
+        let line = line.strip_suffix('\\').unwrap_or(line);
+        let line = line.split(" --").next().unwrap_or(line).trim_end();
+        if let Some(file) = option(line, "-r", "--requirement") {
+            found.includes.push(file.to_owned());
+        } else if let Some(file) = option(line, "-c", "--constraint") {
+            constraints.push(shown(file));
+        } else if let Some(source) = option(line, "-e", "--editable") {
+            loose.push(source_name(source));
+        } else if line.starts_with('-') {
+            // How packages are fetched, not which.
+        } else if line.contains("://") || line.starts_with(['.', '/']) {
+            loose.push(source_name(line));
+        } else {
+            match pinned(line) {
+                (name, Some(version)) => found.push(normalized_name(name), version, Some(number)),
+                (name, None) => loose.push(shown(name)),
             }
-            _ => loose += 1,
         }
     }
-    if loose > 0 {
+    let many = |count: usize| match count {
+        1 => "1 requirement is".to_owned(),
+        count => format!("{count} requirements are"),
+    };
+    if !loose.is_empty() {
         found.notes.push(format!(
-            "{loose} requirements are not pinned to one version with == and were left out"
+            "{} not pinned to one version with == and left out: {}",
+            many(loose.len()),
+            named(&loose)
         ));
     }
+    if !constraints.is_empty() {
+        let files = named(&constraints);
+        found
+            .notes
+            .push(format!("the constraints in {files} are not applied"));
+    }
     Ok(found)
+}
+
+/// What an option of pip is given, in any of the ways to write it.
+fn option<'a>(line: &'a str, short: &str, long: &str) -> Option<&'a str> {
+    let given = match line.strip_prefix(long) {
+        Some(rest) => rest.strip_prefix(['=', ' ', '\t'])?,
+        None => line.strip_prefix(short)?,
+    };
+    Some(given.trim()).filter(|given| !given.is_empty())
+}
+
+/// The name of a requirement, and its version where it has exactly one.
+fn pinned(line: &str) -> (&str, Option<&str>) {
+    let line = line.split(';').next().unwrap_or(line).trim();
+    let end = line
+        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')))
+        .unwrap_or(line.len());
+    let (name, rest) = line.split_at(end);
+    let rest = rest.trim_start();
+    let rest = match rest.strip_prefix('[') {
+        Some(extras) => extras
+            .split_once(']')
+            .map_or("", |(_, rest)| rest)
+            .trim_start(),
+        None => rest,
+    };
+    let version = rest
+        .strip_prefix("===")
+        .or_else(|| rest.strip_prefix("=="))
+        .map(str::trim);
+    let version = version.filter(|version| !name.is_empty() && Version::from_str(version).is_ok());
+    (if name.is_empty() { line } else { name }, version)
+}
+
+/// What comes from elsewhere than a registry by the name it has: nothing of an address that may hold a
+/// password.
+fn source_name(source: &str) -> String {
+    if let Some((name, _)) = source.split_once(" @ ") {
+        return shown(pinned(name).0);
+    }
+    let (address, fragment) = source.split_once('#').unwrap_or((source, ""));
+    if let Some(name) = fragment
+        .split('&')
+        .find_map(|part| part.strip_prefix("egg="))
+    {
+        return shown(name);
+    }
+    let Some((_, address)) = address.split_once("://") else {
+        return shown(source);
+    };
+    let path = address.split(['?', ';', ' ']).next().unwrap_or_default();
+    let last = path.trim_end_matches('/').rsplit('/').next();
+    let last = last.unwrap_or_default();
+    // The last part of a path may have a branch behind it; a host alone may have a password before it.
+    match path.contains('/') {
+        true => shown(last.split('@').next().unwrap_or(last)),
+        false => shown(last.rsplit('@').next().unwrap_or(last)),
+    }
+}
+
+/// Short enough for a warning.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 60;
+    brief(text.chars().take(LONGEST).collect::<String>())
+}
+
+/// The first of many.
+fn named(all: &[String]) -> String {
+    const NAMED: usize = 3;
+    let first = all.iter().take(NAMED).cloned().collect::<Vec<_>>();
+    match all.len().saturating_sub(NAMED) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
 }
 
 #[derive(Deserialize)]
@@ -157,8 +239,44 @@ mod tests {
                 "zope-interface@5.0 9"
             ]
         );
-        assert_eq!(found.notes.len(), 1);
-        assert!(found.notes[0].starts_with("2 "));
+        assert_eq!(found.includes, ["base.txt"]);
+        assert_eq!(
+            found.notes,
+            [
+                "3 requirements are not pinned to one version with == and left out: flask, boto3, x.git"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_requirement_is_in_the_bill_or_counted() {
+        let text = "-r base.txt\n--requirement=more/dev.txt\n-c limits.txt\n-i https://pypi.acme.io/simple\n--hash=sha256:aa\n\
+            -e .\n-e git+https://git.acme.io/team/tool.git@main#egg=tool\n\
+            lib @ https://u:hunter22@files.acme.io/lib-1.0.whl\n\
+            git+https://u:hunter22@git.acme.io/team/other@v1 \\\n    --hash=sha256:bb\n\
+            ./wheels/local.whl\nhttps://hunter22@acme.io\nmine @ file:///tmp/mine ; python_version > '3'\n";
+        let found = requirements(text).unwrap();
+        assert!(found.entries.is_empty());
+        assert_eq!(found.includes, ["base.txt", "more/dev.txt"]);
+        assert_eq!(
+            found.notes,
+            [
+                "7 requirements are not pinned to one version with == and left out: ., tool, lib and 4 more",
+                "the constraints in limits.txt are not applied"
+            ]
+        );
+        let names: Vec<_> = text
+            .lines()
+            .filter(|line| line.contains("://"))
+            .map(source_name)
+            .collect();
+        assert!(!names.concat().contains("hunter22"), "{names:?}");
+        let one = requirements("flask\n").unwrap();
+        assert!(
+            one.notes[0].starts_with("1 requirement is"),
+            "{}",
+            one.notes[0]
+        );
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(super) struct Candidate<'a> {
     pub(super) user: &'a [u8],
     /// As above.
     pub(super) host: &'a [u8],
+    /// What follows the secret, where the rule asks.
+    pub(super) tail: &'a [u8],
     /// Whether the value stood in quotes.
     pub(super) quoted: bool,
     /// Whether the line is a comment.
@@ -41,7 +43,7 @@ pub(super) enum Verdict {
     KeepAt(Severity),
 }
 
-fn keep_if(condition: bool) -> Verdict {
+pub(super) fn keep_if(condition: bool) -> Verdict {
     if condition {
         Verdict::Keep
     } else {
@@ -58,6 +60,31 @@ pub(super) fn plausible(candidate: &Candidate<'_>) -> Verdict {
 pub(super) fn mixed(candidate: &Candidate<'_>) -> Verdict {
     let secret = candidate.secret;
     keep_if(!random::is_dummy_token(secret) && random::looks_random(secret))
+}
+
+/// The name says what it is, and the length is right: whatever chance may draw is kept, so that only
+/// names, digests and stand-ins are turned away.
+pub(super) fn aws_secret(candidate: &Candidate<'_>) -> Verdict {
+    let secret = candidate.secret;
+    let lower = secret.to_ascii_lowercase();
+    let holds = |word: &str| lower.windows(word.len()).any(|at| at == word.as_bytes());
+    let stands_in = [
+        "example",
+        "abcdef",
+        "123456",
+        "placeholder",
+        "redacted",
+        "replace",
+    ]
+    .iter()
+    .any(|word| holds(word));
+    let digest = secret.iter().all(u8::is_ascii_hexdigit);
+    keep_if(
+        !stands_in
+            && !digest
+            && !random::is_monotonous(secret)
+            && !random::is_made_of_words(secret),
+    )
 }
 
 /// Letters only, but of both cases and well shuffled.
@@ -150,15 +177,15 @@ pub(super) fn jwt(candidate: &Candidate<'_>) -> Verdict {
     }
 }
 
-/// A body that decodes, and begins as a key of its kind begins.
-pub(super) fn private_key(candidate: &Candidate<'_>) -> Verdict {
-    let text = String::from_utf8_lossy(candidate.secret);
+/// What a block of PEM holds, decoded as far as it goes, and whether it says that it is encrypted.
+fn key_of(block: &[u8], cut: bool) -> Option<(String, Vec<u8>, bool)> {
+    let text = String::from_utf8_lossy(block);
     // A string literal may write its line ends as `\n`, and JSON inside JSON as `\\n`.
     let text = text
         .replace("\\\\n", "\n")
         .replace("\\n", "\n")
         .replace("\\r", "");
-    let mut encrypted = text.contains("ENCRYPTED");
+    let encrypted = text.contains("ENCRYPTED");
     let mut body = String::new();
     for line in text.lines().flat_map(|line| line.split("-----")) {
         let line = line.trim_matches(|c: char| {
@@ -185,10 +212,21 @@ pub(super) fn private_key(candidate: &Candidate<'_>) -> Verdict {
         body.push_str(line);
     }
     body.retain(|c| !c.is_whitespace());
-    let Ok(key) = LENIENT.decode(&body) else {
+    if cut {
+        body.truncate(body.len() / 4 * 4);
+    }
+    let key = LENIENT.decode(&body).ok()?;
+    Some((text, key, encrypted))
+}
+
+const OPENSSH: &[u8] = b"openssh-key-v1\0";
+
+/// A body that decodes, and begins as a key of its kind begins.
+pub(super) fn private_key(candidate: &Candidate<'_>) -> Verdict {
+    let Some((text, key, mut encrypted)) = key_of(candidate.secret, false) else {
         return Verdict::Reject;
     };
-    let openssh = key.starts_with(b"openssh-key-v1\0");
+    let openssh = key.starts_with(OPENSSH);
     // The cipher's name is the first string after the magic.
     encrypted |= openssh && !key[15..].starts_with(b"\0\0\0\x04none");
     let der = key.len() >= 40 && key[0] == 0x30 && key[1] & 0x7f != 0;
@@ -200,74 +238,32 @@ pub(super) fn private_key(candidate: &Candidate<'_>) -> Verdict {
     }
 }
 
-/// A password before a host that could be real.
-pub(super) fn url_password(candidate: &Candidate<'_>) -> Verdict {
-    let secret = candidate.secret;
-    let host = candidate.host.to_ascii_lowercase();
-    let ends = |suffixes: &[&str]| suffixes.iter().any(|s| host.ends_with(s.as_bytes()));
-    let starts = |prefixes: &[&str]| prefixes.iter().any(|p| host.starts_with(p.as_bytes()));
-    let nowhere = starts(&[
-        "localhost",
-        "127.",
-        "0.0.0.0",
-        "[::1]",
-        "host",
-        "example",
-        "server",
-        "1.2.3.4",
-        "10.",
-        "192.168.",
-        "my",
-    ]) || ends(&[
-        ".example",
-        ".example.com",
-        "example.com",
-        "example.org",
-        "example.net",
-        ".test",
-        ".invalid",
-        ".local",
-        ".localhost",
-        ".localdomain",
-    ]) || host.windows(7).any(|at| at == b"example");
-    let template = secret.iter().any(|byte| {
-        matches!(
-            byte,
-            b'$' | b'{' | b'}' | b'(' | b')' | b'[' | b']' | b'\\' | b'*' | b'|' | b',' | b';'
-        )
-    });
-    let weak = secret.len() < 6
-        || random::classes(secret) < 2
-        || random::is_placeholder(secret)
-        || secret.eq_ignore_ascii_case(candidate.user)
-        || secret.to_ascii_lowercase().starts_with(b"pass%")
-        || random::is_reference(candidate.user);
-    if nowhere || template || weak {
+/// The same without its end. The page of a manual shows two lines and an ellipsis: there must be more of
+/// it than that, and nothing that says that something was left out.
+pub(super) fn private_key_cut(candidate: &Candidate<'_>) -> Verdict {
+    const LEAST: usize = 96;
+    if !candidate.tail.is_empty() {
         return Verdict::Reject;
     }
-    let dotted = host.contains(&b'.');
-    let store = matches!(
-        candidate.scheme.to_ascii_lowercase().as_slice(),
-        b"postgres"
-            | b"postgresql"
-            | b"mysql"
-            | b"mariadb"
-            | b"mongodb"
-            | b"mongodb+srv"
-            | b"redis"
-            | b"rediss"
-            | b"amqp"
-            | b"amqps"
-            | b"mssql"
-            | b"sqlserver"
-            | b"clickhouse"
-            | b"cockroachdb"
-    );
-    match (store, dotted) {
-        (_, true) => Verdict::Keep,
-        // A bare name is a neighbour in a compose file.
-        (true, false) => Verdict::KeepAt(Severity::Low),
-        (false, false) => Verdict::Reject,
+    let Some((text, key, encrypted)) = key_of(candidate.secret, true) else {
+        return Verdict::Reject;
+    };
+    let openssh = key.starts_with(OPENSSH);
+    // A sequence whose first item is the version, 0 or 1.
+    let content = match key.get(..2) {
+        Some([0x30, 0x82]) => key.get(4..),
+        Some([0x30, 0x81]) => key.get(3..),
+        Some([0x30, 0..=0x7f]) => key.get(2..),
+        _ => None,
+    };
+    let version = |content: &[u8]| matches!(content, [2, 1, 0 | 1, ..]);
+    let der = content.is_some_and(|content| version(content) || encrypted);
+    let pgp = text.contains("PGP PRIVATE KEY") && key.first().is_some_and(|tag| tag & 0x80 != 0);
+    match (openssh || der || pgp, encrypted) {
+        _ if key.len() < LEAST => Verdict::Reject,
+        (false, _) => Verdict::Reject,
+        (true, true) => Verdict::KeepAt(Severity::Low),
+        (true, false) => Verdict::Keep,
     }
 }
 

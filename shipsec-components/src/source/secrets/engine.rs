@@ -338,6 +338,7 @@ fn examine(
         scheme: group("scheme"),
         user: group("user"),
         host: group("host"),
+        tail: group("tail"),
         quoted: !group("quote").is_empty(),
         comment,
         path: class,
@@ -504,3 +505,7 @@ fn preview(rule: &Rule, secret: &[u8]) -> String {
 #[cfg(test)]
 #[path = "engine_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "rules_tests.rs"]
+mod rules_tests;

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 const GITHUB: &str = concat!("ghp_zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ", "0mLq17");
 
-fn scan(path: &str, text: &str) -> Vec<Finding> {
+pub(super) fn scan(path: &str, text: &str) -> Vec<Finding> {
     let scanner = SecretScanner::new();
     scanner
         .scan(path, text.as_bytes(), &ScanOptions::default())
@@ -11,7 +11,7 @@ fn scan(path: &str, text: &str) -> Vec<Finding> {
         .findings
 }
 
-fn ids(path: &str, text: &str) -> Vec<String> {
+pub(super) fn ids(path: &str, text: &str) -> Vec<String> {
     scan(path, text)
         .into_iter()
         .map(|finding| finding.rule_id)

@@ -6,6 +6,7 @@
 //! never passes the third.
 
 mod checks;
+mod connections;
 mod engine;
 mod random;
 mod rules;

@@ -136,7 +136,7 @@ pub(super) fn is_dummy_token(value: &[u8]) -> bool {
 }
 
 /// Few distinct characters, or one of them many times over.
-fn is_monotonous(value: &[u8]) -> bool {
+pub(super) fn is_monotonous(value: &[u8]) -> bool {
     let mut seen = [false; 256];
     let mut distinct = 0;
     let (mut run, mut longest, mut last) = (0, 0, None);
@@ -215,6 +215,19 @@ pub(super) fn looks_random(value: &[u8]) -> bool {
     // Parts joined by dashes, dots or underscores are short by themselves.
     let longest = if others >= 3 { 2.3 } else { 3.0 };
     (letters + digits) as f32 / (pieces(value) as f32) < longest
+}
+
+/// Whether the value falls into so few pieces that it must be words. Of random strings of 40 characters
+/// not one in 10,000 does.
+pub(super) fn is_made_of_words(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let all = value.iter().filter(|byte| byte.is_ascii_alphanumeric());
+    let all = all.count();
+    let longest = match all == value.len() && digits <= 2 {
+        true => 3.6,
+        false => 4.4,
+    };
+    all as f32 / pieces(value) as f32 >= longest
 }
 
 /// Into how many pieces the value falls: `[A-Z]?[a-z]+`, `[A-Z]+`, `[0-9]+`.

@@ -5,6 +5,7 @@
 //! underscore touches the group on either side.
 
 use super::checks::{self, Candidate, Verdict};
+use super::connections;
 use crate::contract::Severity;
 
 /// One kind of secret.
@@ -90,9 +91,9 @@ pub(super) static RULES: &[Rule] = &[
         r"(?P<secret>(?:AKIA|ASIA)[A-Z2-7]{16})", (3.0, 4),
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html"),
     token("secret.aws-secret-access-key", "AWS secret access key", Critical, &["aws", "secretaccesskey", "secret_access_key"],
-        r#"(?i)(?:aws[a-z0-9_.-]{0,24}secret|secret_?access_?key)[a-z0-9_.-]{0,24}["'`\]]{0,2}\s{0,4}(?::=|=>|=|:|,)\s{0,4}["'`]?(?P<secret>[A-Za-z0-9/+]{40})"#, (4.2, 0),
+        r#"(?i)(?:aws[a-z0-9_.-]{0,24}secret|secret_?access_?key)[a-z0-9_.-]{0,24}["'`\]]{0,2}\s{0,16}(?::=|=>|=|:|,)\s{0,16}["'`]?(?P<secret>[A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|\z)"#, (3.8, 0),
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html")
-        .checked(checks::mixed),
+        .checked(checks::aws_secret),
     token("secret.github-token", "GitHub token", Critical, &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
         r"(?P<secret>gh[pousr]_[A-Za-z0-9]{36})", (3.0, 4),
         "https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/")
@@ -242,10 +243,14 @@ pub(super) static RULES: &[Rule] = &[
         r"(?s)(?P<secret>-----BEGIN (?:[A-Z0-9]{2,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----.{40,16000}?-----END (?:[A-Z0-9]{2,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----)", (0.0, 0),
         "https://www.rfc-editor.org/rfc/rfc7468")
         .checked(checks::private_key).of_kind(Kind::Block),
+    token("secret.private-key-cut", "Private key whose end is cut off", High, &["private key-----", "private key block-----"],
+        r#"(?P<secret>-----BEGIN (?:[A-Z0-9]{2,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\\{1,2}[rn]|[\s"'`+,;\#*|>\\]){1,24}(?:[A-Z][A-Za-z-]{3,20}: [^\n\\"]{1,200}(?:\\{1,2}[rn]|[\s"'`+,;\#*|>\\]){1,24}){0,4}(?:[A-Za-z0-9+/=]{8,}(?:\\{1,2}[rn]|[\s"'`+,;\#*|>\\])*)+)(?P<tail>-----|\.\.|\xe2\x80\xa6|[<\[({$%-])?"#, (0.0, 0),
+        "https://www.rfc-editor.org/rfc/rfc7468")
+        .checked(checks::private_key_cut).of_kind(Kind::Block),
     token("secret.url-password", "Password in a connection string", High, &["://"],
-        r#"(?i)(?P<scheme>[a-z][a-z0-9+.-]{1,20})://(?P<user>[^\s:/@?\#"'`<>]{0,64}):(?P<secret>[^\s/@"'`<>]{3,128})@(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]{1,253})"#, (0.0, 0),
+        r#"(?i)(?P<scheme>[a-z][a-z0-9+.-]{1,20})://(?P<user>[^\s:/@?\#"'`<>]{0,64}):(?P<secret>[^\s/"'`<>]{3,128}?)@(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]{1,253})"#, (0.0, 0),
         "https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1")
-        .checked(checks::url_password),
+        .checked(connections::url_password),
     token("secret.generic-key", "Hard-coded key or token", Medium,
         &["key", "secret", "token", "password", "passwd", "credential"],
         r#"(?i)(?P<key>[a-z0-9_.-]{0,40}(?:api[_.-]?key|secret|token|password|passwd|(?:auth|access|private|signing|encryption|master|account|service)[_.-]?key|credential)s?[a-z0-9_]{0,24})(?:["'`]\s{0,2},|["'`\]]{0,2}(?:\s{0,4}:\s{0,2}[&'a-z_<>\[\] ]{1,30}?)?\s{0,8}(?::=|=>|=|:))\s{0,8}(?:(?P<quote>["'`])(?P<secret>[a-z0-9+/=_.~!@\#$%^&*-]{16,200})["'`]|(?P<bare>[a-z0-9+/=_.~!@\#$%^&*-]{16,200}))"#, (3.0, 0),

@@ -39,7 +39,7 @@ pub enum Class {
     Artifact,
     /// How many lines of a level a node logged.
     Logs,
-    /// How long a node took, beyond the threshold that was given.
+    /// How long a node took, in milliseconds, beyond the threshold that was given.
     Duration,
 }
 
@@ -122,6 +122,10 @@ pub struct Change {
     /// What is there in the second run; none where nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Json>,
+    /// Of an input that a connection brought: the outputs that it came from, as `node.port`. What is
+    /// different is told there, and neither `before` nor `after` is set here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
 }
 
 /// One of the runs that are compared.
@@ -165,6 +169,9 @@ pub struct RunDiff {
     pub b: RunSide,
     /// How many changes there are of each class, those included that are not listed.
     pub counts: BTreeMap<Class, u64>,
+    /// How many of the inputs are different only because an output that a connection brought is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub following: u64,
     /// The changes: by class, then in the order of the second run's nodes.
     pub changes: Vec<Change>,
     /// How many more there are than are listed.

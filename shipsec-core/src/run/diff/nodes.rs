@@ -24,6 +24,7 @@ pub fn diff(a: &RunView, b: &RunView, options: &DiffOptions) -> RunDiff {
         changes: Vec::new(),
         counts: BTreeMap::new(),
         omitted: 0,
+        following: 0,
         changed: HashSet::new(),
         component: None,
     };
@@ -52,6 +53,7 @@ pub fn diff(a: &RunView, b: &RunView, options: &DiffOptions) -> RunDiff {
         a: RunSide::from(a),
         b: RunSide::from(b),
         counts: told.counts,
+        following: told.following,
         changes: told.changes,
         omitted: told.omitted,
         unchanged_nodes: unchanged,
@@ -135,6 +137,7 @@ impl<'a> Side<'a> {
             if let Some(port) = &edge.target_handle {
                 let source = self.view.node(edge.source_ref.as_str());
                 inputs.entry(port).or_default().push(Brought {
+                    source: &edge.source_ref,
                     outputs: source.and_then(|source| source.outputs.as_deref()),
                     port: edge.source_handle.as_ref(),
                 });
@@ -146,11 +149,23 @@ impl<'a> Side<'a> {
 
 /// What one connection brought.
 struct Brought<'a> {
+    source: &'a NodeId,
     outputs: Option<&'a Outputs>,
     port: Option<&'a PortId>,
 }
 
+impl Brought<'_> {
+    /// Where it came from.
+    fn name(&self) -> String {
+        match self.port {
+            Some(port) => format!("{}.{port}", self.source),
+            None => self.source.to_string(),
+        }
+    }
+}
+
 impl PartialEq for Brought<'_> {
+    /// Whether the same came, from wherever.
     fn eq(&self, other: &Self) -> bool {
         match (self.outputs, other.outputs) {
             (None, None) => true,
@@ -190,6 +205,7 @@ struct Told<'a> {
     changes: Vec<Change>,
     counts: BTreeMap<Class, u64>,
     omitted: u64,
+    following: u64,
     changed: HashSet<NodeId>,
     /// Of the node that is compared now.
     component: Option<String>,
@@ -204,18 +220,23 @@ impl Told<'_> {
         before: Option<Json>,
         after: Option<Json>,
     ) {
-        let change = Change {
+        self.take(Change {
             class,
             node_id: node.cloned(),
             path: path.to_vec(),
             before,
             after,
-        };
+            from: Vec::new(),
+        });
+    }
+
+    fn take(&mut self, change: Change) {
         if self.options.ignores(&change, self.component.as_deref()) {
             return;
         }
-        *self.counts.entry(class).or_default() += 1;
-        if let Some(node) = node {
+        *self.counts.entry(change.class).or_default() += 1;
+        self.following += u64::from(!change.from.is_empty());
+        if let Some(node) = &change.node_id {
             self.changed.insert(node.clone());
         }
         if self.changes.len() < self.options.most {
@@ -282,7 +303,18 @@ impl Told<'_> {
         let mut seen = HashSet::new();
         for port in ports {
             if seen.insert(port) && before.get(port) != after.get(port) {
-                self.tell(Class::Input, Some(id), &[port.to_string()], None, None);
+                let brought = [&before, &after]
+                    .into_iter()
+                    .filter_map(|side| side.get(port));
+                let from: BTreeSet<String> = brought.flatten().map(Brought::name).collect();
+                self.take(Change {
+                    class: Class::Input,
+                    node_id: Some(id.clone()),
+                    path: vec![port.to_string()],
+                    before: None,
+                    after: None,
+                    from: from.into_iter().collect(),
+                });
             }
         }
         self.outputs(id, a.outputs.as_deref(), b.outputs.as_deref());

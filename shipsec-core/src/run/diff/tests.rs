@@ -222,6 +222,20 @@ fn outputs_kept_elsewhere_are_compared_by_digest_and_in_depth_when_given() {
 }
 
 #[test]
+fn an_input_that_follows_from_an_output_says_from_which() {
+    let chain = |out: u32| run(&json!([{"id": "a", "out": out}, {"id": "b", "out": 1}]));
+    let diff = diff(&chain(1), &chain(2), &DiffOptions::default());
+    assert_eq!((diff.counts[&Class::Input], diff.following), (1, 1));
+    let input = diff
+        .changes
+        .iter()
+        .find(|change| change.class == Class::Input);
+    assert_eq!(input.unwrap().from, ["a.out"]);
+    let told = |change: &&Change| change.before.is_some() || change.after.is_some();
+    assert_eq!(diff.changes.iter().filter(told).count(), 1);
+}
+
+#[test]
 fn what_is_beyond_the_most_is_counted() {
     let list = |n: u32| json!([{"id": "scan", "out": (0..n).collect::<Vec<_>>()}]);
     let options = DiffOptions {

@@ -450,7 +450,7 @@ pub(super) fn near_port(id: &PortId, ports: &[PortSpec], found: &Diagnostics) ->
 const MANY: usize = 200;
 
 /// The name most like one that is not known.
-fn near_name<'a>(name: &str, known: &[&'a str], found: &Diagnostics) -> Option<&'a str> {
+pub(super) fn near_name<'a>(name: &str, known: &[&'a str], found: &Diagnostics) -> Option<&'a str> {
     if name.len() > LONGEST_NAME || known.len() > MANY || found.is_full() {
         return None;
     }

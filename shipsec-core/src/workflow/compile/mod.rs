@@ -6,6 +6,7 @@ mod definition;
 mod for_each;
 mod order;
 mod pass;
+mod settings;
 
 pub(super) use definition::Source;
 pub(super) use pass::id_problem;

@@ -8,7 +8,7 @@ use super::{
     super::{Code, Diagnostics, ENTRYPOINT, Graph, GraphEdge, GraphNode, Plan, diagnostic::quoted},
     bind::{self, Bound},
     connect::{self, Connected},
-    order,
+    order, settings,
 };
 use crate::component::Registry;
 
@@ -92,6 +92,7 @@ pub fn compile(graph: &Graph, registry: &Registry) -> Result<Compiled, Diagnosti
     let roots = entrypoint.map(|_| (0..nodes.len()).filter(|at| reached(*at)).collect());
     let order = order::order(&nodes, &connected, roots, &mut found);
     bind::check_config(&graph.config, &mut found);
+    settings::check(&nodes, &edges, &mut found);
     let (Some(order), Some(entrypoint), false) = (order, entrypoint, found.has_errors()) else {
         return Err(found);
     };
