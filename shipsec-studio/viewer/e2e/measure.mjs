@@ -44,7 +44,7 @@ async function measure(name, body) {
 
 // From the moment that an event tells to the frame that shows it.
 await measure("latency", async (own, server) => {
-  await server.store(chain("steady", Array.from({ length: 160 }, (_, at) => [`n${at}`, ...(at % 2 ? ["dev.sleep", { ms: 40 }] : ["dev.emit", { logs: 1, progress: 1 }])])));
+  await server.store(chain("steady", Array.from({ length: 240 }, (_, at) => [`n${at}`, ...(at % 2 ? ["dev.sleep", { ms: 40 }] : ["dev.emit", { logs: 1, progress: 1 }])])));
   const context = await plain(own, server);
   const run = await server.again("steady");
   await context.addInitScript(() => {
@@ -58,13 +58,15 @@ await measure("latency", async (own, server) => {
     }).observe(document, { subtree: true, attributes: true, attributeFilter: ["aria-valuenow"] });
   });
   const page = await own.open(server, `?run=${run}`, { context });
+  await page.waitForSelector("[data-key][data-state=running]");
+  // Not the page's own beginning is measured here.
+  const from = Date.now() + 500;
   await showsStatus(page, "COMPLETED");
   const stamps = await page.evaluate(() => new Promise((resume) => setTimeout(() => resume(window.stamps), 500)));
   const waits = [];
-  let next = 1;
+  let next = 0;
   for (const event of await server.events(run)) {
-    // What happened before the page was there could not be shown sooner.
-    if (event.sequence <= stamps[1][0]) continue;
+    if (Date.parse(event.timestamp) < from) continue;
     while (stamps[next] && stamps[next][0] < event.sequence) next += 1;
     if (stamps[next]) waits.push(stamps[next][1] - Date.parse(event.timestamp));
   }
