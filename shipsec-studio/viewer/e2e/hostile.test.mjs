@@ -46,7 +46,16 @@ scene("hostile", "nothing that a component writes is obeyed", async (own) => {
   for (const node of ["say", "echo", "form", "fail", "joined"]) {
     await page.locator(by(`node-${node}`)).evaluate((one) => one.dispatchEvent(new MouseEvent("click", { bubbles: true })));
     await page.waitForSelector(`${by(`node-${node}`)}[data-selected]`);
-    for (let fold = 0; fold < 20 && await page.locator(`${by("node-panel")} details:not([open])`).count() > 0; fold += 1) await page.locator(`${by("node-panel")} details:not([open]) > summary`).first().click();
+    await page.waitForFunction((node) => document.querySelector("[data-testid=node-panel] .part-head .mono")?.textContent === node, node);
+    // Folds are filled when they are opened, and hold further folds.
+    await page.evaluate(async () => {
+      for (let turn = 0; turn < 20; turn += 1) {
+        const folds = document.querySelectorAll("[data-testid=node-panel] details:not([open])");
+        for (const fold of folds) fold.open = true;
+        await new Promise((resume) => requestAnimationFrame(() => requestAnimationFrame(resume)));
+        if (folds.length === 0) return;
+      }
+    });
     await calm(`the panel of ${node}`);
     await own.shot(`panel-${node}`);
   }

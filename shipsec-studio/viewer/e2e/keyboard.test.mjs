@@ -15,7 +15,7 @@ const nameless = () => [...document.querySelectorAll("button, a[href], input, se
 
 scene("keyboard", "keys do what they say", async (own) => {
   const server = await own.serve();
-  const run = await server.run(chain("keys", [["one", "dev.sleep", { ms: 300 }], ["two", "dev.emit", { logs: 5 }], ["three", "dev.sleep", { ms: 300 }]]));
+  const run = await server.run(chain("keys", [["one", "dev.sleep", { ms: 900 }], ["two", "dev.emit", { logs: 5 }], ["three", "dev.sleep", { ms: 900 }]]));
   await server.ended(run);
   const context = await own.context(server);
   await watch(context);

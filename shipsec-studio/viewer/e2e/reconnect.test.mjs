@@ -10,7 +10,7 @@ scene("reconnect", "a killed server leaves no gap and doubles nothing", async (o
   await watch(context);
   const run = await server.run(chain("nap", [
     ["before", "dev.emit", { logs: 300 }],
-    ["nap", "dev.sleep", { ms: 1500 }],
+    ["nap", "dev.sleep", { ms: 2500 }],
     ["after", "dev.emit", { logs: 300 }],
   ]));
   const page = await own.open(server, `?run=${run}`, { context });

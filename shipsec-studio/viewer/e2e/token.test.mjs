@@ -7,7 +7,7 @@ scene("token", "a wrong token is refused, and the right one works", async (own) 
   const token = ["correct", "horse", "battery", "staple"].join("-");
   const server = await own.serve({ env: { SHIPSEC_TOKEN: token } });
   assert.equal((await fetch(`${server.origin}/workflows/runs`)).status, 401);
-  const run = await server.run(chain("short", [["nap", "dev.sleep", { ms: 3000 }]]));
+  const run = await server.run(chain("short", [["nap", "dev.sleep", { ms: 5000 }]]));
   const page = await own.open(server, `?run=${run}`);
   await page.waitForSelector(by("token"));
   await own.shot("asked");
