@@ -27,9 +27,10 @@ function told(box: Box, look: BoxLook): string {
 
 /** A rectangle, with the icon of its state where there is room for one. */
 export function farBox(box: Box, room: boolean): BoxElement {
-  const icon = room && s("path", { class: "node-icon", transform: `translate(${box.w / 2 - 34} ${box.h / 2 - 34}) scale(4.25)` });
-  const element = s("g", { class: "node far", role: "button", tabindex: -1, "data-testid": testId(box), "data-key": box.key, transform: `translate(${box.x} ${box.y})` },
-    s("rect", { class: "card", width: box.w, height: box.h, rx: 10 }), icon);
+  const icon = room && s("path", { class: "node-icon", transform: `translate(${box.x + box.w / 2 - 34} ${box.y + box.h / 2 - 34}) scale(4.25)` });
+  // A thousand places of their own, as transforms of groups, would each be a layer's worth of work.
+  const element = s("g", { class: "node far", role: "button", tabindex: -1, "data-testid": testId(box), "data-key": box.key },
+    s("rect", { class: "card", x: box.x, y: box.y, width: box.w, height: box.h, rx: 10 }), icon);
   return {
     element,
     show(look) {

@@ -10,7 +10,7 @@ import { button, h, put, say } from "../ui/dom.ts";
 import { runLink } from "../ui/panel.ts";
 import type { Page } from "../ui/run.ts";
 import { icon, runLook, statusWord } from "../ui/states.ts";
-import { count, cut, day, oneLine, text, visible } from "../ui/text.ts";
+import { count, cut, day, many, oneLine, text, visible } from "../ui/text.ts";
 import { go, note, place } from "../ui/url.ts";
 import { changeList, className } from "./list.ts";
 import { DiffLooks, differences } from "./looks.ts";
@@ -128,7 +128,7 @@ export class DiffPage implements Page {
     if (!diff || !sides) return;
     document.title = "Two runs · ShipSec Studio";
     put(this.#head, this.#side("First", diff.a), icon("next"), this.#side("Second", diff.b), h("span", { class: "grow" }),
-      h("span", { class: "muted", "data-testid": "diff-unchanged" }, `${count(diff.unchangedNodes)} nodes are the same`));
+      h("span", { class: "muted", "data-testid": "diff-unchanged" }, `${many(diff.unchangedNodes, "node is", "nodes are")} the same`));
     put(this.#classes, ...Object.entries(diff.counts).map(([kind, number]) => button(`${className(kind)} ${count(number)}`, () => {
       if (!this.#hidden.delete(kind)) this.#hidden.add(kind);
       this.#show();

@@ -106,7 +106,7 @@ export class Gantt {
     this.#rows.replaceChildren(...lanes.map((lane, at) => {
       const row = s("g", { class: `lane${lane.node === this.#selected ? " selected" : ""}`, "data-lane": lane.node, role: "listitem", transform: `translate(0 ${at * ROW})` },
         s("rect", { class: "ground", width: clientWidth, height: ROW }),
-        s("text", { x: NAMES - 10, y: 13 }, fit(this.#name(lane.node), NAMES - 20, "400 11px")));
+        s("text", { x: NAMES - 10, y: 13 }, fit(this.#name(lane.node), NAMES - 20, lane.node === this.#selected ? "600 11px" : "400 11px")));
       for (const attempt of lane.attempts) {
         const from = this.#scale.length(attempt.started) * per;
         const to = this.#scale.length(attempt.ended ?? this.#scale.end) * per;

@@ -56,7 +56,10 @@ export class Header {
     ]);
     const interrupted = report?.interrupted === true && !isFinal(newest.status);
     const stopping = state["stopping"];
-    this.#parts.show("status", [state.status, stopping, interrupted], () => {
+    // Before anything has come, nothing is known: also not that the run is stale.
+    const known = newest.sequence > 0 || details !== undefined;
+    this.#parts.show("status", [state.status, stopping, interrupted, known], () => {
+      if (!known) return [];
       const look = runLook(state.status);
       return [
         h("span", { class: `chip is-${look}`, role: "status", "data-testid": "run-status", "data-status": state.status }, icon(look), statusWord(state.status)),

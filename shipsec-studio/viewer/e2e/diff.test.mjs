@@ -1,0 +1,60 @@
+// Two runs beside each other.
+
+import assert from "node:assert/strict";
+import { by, graph, scene } from "./harness.mjs";
+
+const before = graph("pair", { wait: ["dev.sleep", { ms: 20 }], say: ["dev.emit", { outputBytes: 10 }] }, ["start > wait", "wait > say"]);
+const after = graph("pair", { wait: ["dev.sleep", { ms: 30 }], say: ["dev.emit", { outputBytes: 20 }], extra: ["dev.sleep", { ms: 1 }] }, ["start > wait", "wait > say", "say > extra"]);
+
+scene("diff", "what changed is marked and listed, and can be ignored", async (own) => {
+  const server = await own.serve();
+  const first = await server.run(before);
+  await server.ended(first);
+  const second = await server.run(after);
+  await server.ended(second);
+  const page = await own.open(server);
+  await page.check(by(`pick-${first}`));
+  await page.check(by(`pick-${second}`));
+  await page.click(by("compare-runs"));
+  await page.waitForSelector(by("diff-list"));
+  assert.match(page.url(), new RegExp(`diff=${first},${second}`));
+  await page.waitForSelector(`${by("node-b:extra")}.mark-added`);
+  await page.waitForSelector(`${by("node-a:wait")}.mark-changed`);
+  await page.waitForSelector(`${by("node-b:wait")}.mark-changed`);
+  assert.equal(await page.locator(by("node-a:extra")).count(), 0);
+  assert.equal(await page.locator(`${by("node-a:start")}[class*="mark-"]`).count(), 0);
+  await own.shot("marks");
+
+  const entries = async (kind) => page.locator(`${by("diff-change")}[data-class="${kind}"]`).allTextContents();
+  const parameters = await entries("parameter");
+  assert.ok(parameters.some((text) => text.includes("ms") && text.includes("20") && text.includes("30")), parameters.join("\n"));
+  assert.equal((await entries("added")).length, 1);
+  const outputs = (await entries("output")).length;
+  assert.ok(outputs > 0, "another output is a change");
+
+  // By its own button, and by a path that is typed.
+  await page.locator(`${by("diff-change")}[data-class="parameter"]:has-text("ms") button:has-text("ignore")`).click();
+  await page.waitForFunction((before) => document.querySelectorAll("[data-testid=diff-change][data-class=parameter]").length === before, parameters.length - 1);
+  await page.fill(by("ignore-path"), "say/**");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelectorAll("[data-testid=diff-change][data-class=output]").length === 0);
+  await own.shot("ignored");
+  await page.waitForFunction(() => new URL(location.href).searchParams.getAll("ignore").length === 2);
+  const url = page.url();
+  await page.reload();
+  await page.waitForSelector(by("diff-list"));
+  assert.equal(page.url(), url);
+  assert.equal((await entries("output")).length, 0, "what is ignored stands in the address");
+  // And compared again.
+  await page.click("button[aria-label='Compare say/** again']");
+  await page.waitForFunction((outputs) => document.querySelectorAll("[data-testid=diff-change][data-class=output]").length === outputs, outputs);
+
+  // A node leads to its changes, a change to its runs.
+  await page.click(by("node-b:say"));
+  await page.waitForFunction(() => [...document.querySelectorAll("[data-testid^=diff-node-]")].map((one) => one.textContent).join() === "say");
+  await page.click(by("open-second"));
+  await page.waitForSelector(`${by("node-say")}[data-selected]`);
+  assert.equal(new URL(page.url()).searchParams.get("run"), second);
+  await page.goBack();
+  await page.waitForSelector(by("diff-list"));
+});
