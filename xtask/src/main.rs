@@ -27,6 +27,7 @@ Tasks
   ci       everything else that must hold: format, house rules, lints, docs, features, licences,
            advisories, packaging
   bench    the benchmarks; what follows `--` goes to them
+  browser  the viewer, driven in Chromium; what follows goes to its tests (--only NAME, --shots FOLDER)
   stress   runs of the command that are killed at random moments, and gone on with
   help     this text
 
@@ -71,6 +72,7 @@ fn dispatch() -> anyhow::Result<bool> {
         "ci" => steps("ci", checks::STEPS, &mut arguments),
         "bench" => bench::run(&mut arguments),
         "stress" => stress::run(&mut arguments),
+        "browser" => studio::browser(&mut arguments),
         "help" => {
             print!("{HELP}");
             Ok(true)

@@ -1,9 +1,9 @@
 //! The steps that need other languages' tools: the fuzz of the HTTP API, and the viewer.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::report::{Options, Outcome};
 use crate::{shell, workspace};
@@ -30,12 +30,10 @@ pub(crate) fn fuzz(_: &Options) -> anyhow::Result<Outcome> {
             return Ok(Outcome::Skipped(why));
         }
     };
-    let programs = workspace::build(&["--package", "shipsec-cli", "--bin", "shipsec"])?;
-    let (_, shipsec) = programs.first().context("cargo built no shipsec")?;
     let mut command = Command::new("python3");
     command
         .arg("shipsec-studio/tests/fuzz.py")
-        .arg(shipsec)
+        .arg(shipsec()?)
         .arg(tool);
     let kept = shell::run_keeping(&mut command, |line| line.contains(" generated, "))?;
     let counts: Vec<&str> = kept.iter().map(|line| line.trim()).collect();
@@ -67,6 +65,45 @@ fn schemathesis() -> anyhow::Result<PathBuf> {
     installed.map(|()| tool)
 }
 
+/// Where the viewer's sources are.
+const VIEWER: &str = "shipsec-studio/viewer";
+
+fn npm(arguments: &[&str]) -> Command {
+    let mut command = Command::new("npm");
+    command.args(arguments).current_dir(VIEWER);
+    command
+}
+
+/// Drives the viewer in Chromium against the built command; further arguments go to the tests.
+///
+/// # Errors
+/// A program is missing, something does not build, or a test fails.
+pub(crate) fn browser(arguments: &mut lexopt::Parser) -> anyhow::Result<bool> {
+    let more: Vec<_> = arguments.raw_args()?.collect();
+    std::env::set_current_dir(workspace::root())
+        .with_context(|| format!("cannot enter {}", workspace::root().display()))?;
+    for program in ["node", "npm", "chromium"] {
+        if !exists(program) {
+            bail!("there is no {program}; Debian's package has the same name");
+        }
+    }
+    let shipsec = shipsec()?;
+    shell::run(&mut npm(&["ci", "--no-audit", "--no-fund"]))?;
+    let mut command = Command::new("node");
+    command.args([&format!("{VIEWER}/e2e/run.mjs"), "--shipsec"]);
+    Ok(shell::run(command.arg(shipsec).args(more)).is_ok())
+}
+
+/// The command, as it is built for tests.
+fn shipsec() -> anyhow::Result<PathBuf> {
+    let programs = workspace::build(&["--package", "shipsec-cli", "--bin", "shipsec"])?;
+    let (_, shipsec) = programs
+        .into_iter()
+        .next()
+        .context("cargo built no shipsec")?;
+    Ok(shipsec)
+}
+
 /// The viewer's own tests, and whether what is committed is what its sources make.
 pub(crate) fn viewer(_: &Options) -> anyhow::Result<Outcome> {
     for program in ["node", "npm"] {
@@ -74,12 +111,6 @@ pub(crate) fn viewer(_: &Options) -> anyhow::Result<Outcome> {
             return Ok(Outcome::Skipped(format!("there is no {program}")));
         }
     }
-    let folder = Path::new("shipsec-studio/viewer");
-    let npm = |arguments: &[&str]| {
-        let mut command = Command::new("npm");
-        command.args(arguments).current_dir(folder);
-        command
-    };
     shell::run(&mut npm(&["ci", "--no-audit", "--no-fund"]))?;
     shell::run(&mut npm(&["run", "check"]))?;
     shell::run(&mut npm(&["test"]))?;
