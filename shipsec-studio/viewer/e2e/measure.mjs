@@ -11,7 +11,7 @@ const { Scene, by, chain, graph, showsStatus } = await import("./harness.mjs");
 
 const rows = [];
 const quantile = (all, part) => [...all].sort((a, b) => a - b)[Math.min(all.length - 1, Math.ceil(all.length * part) - 1)];
-const tell = (what, measured, unit, target, good) => rows.push({ what, measured: `${measured.toFixed(1)} ${unit}`, target, met: good(measured) ? "yes" : "no" });
+const tell = (what, measured, unit, target, good) => rows.push({ what, measured: `${measured.toFixed(1)} ${unit}`, target, met: target && (good(measured) ? "yes" : "no") });
 const atMost = (most) => (measured) => measured <= most;
 
 /** A context that nothing intercepts: what is measured is the browser, not this program. */

@@ -19,6 +19,4 @@ export function showLine(element: SVGPathElement, line: Line, look: LineLook): v
   set(element, "class", `edge ${look.state} ${line.kind}${look.dim ? " dim" : ""}`);
   set(element, "data-state", look.state);
   set(element, "data-passing", String(look.passing));
-  const arrow = line.kind === "error" && look.state === "fired" ? "error" : look.state;
-  set(element, "marker-end", `url(#arrow-${arrow})`);
 }
