@@ -185,7 +185,7 @@ export class Api {
   };
   /** For a link, where the server wants no token. */
   artifactUrl = (id: string, artifact: string, inline = false): string =>
-    this.url(["workflows", "runs", id, "artifacts", artifact], { inline: inline ? 1 : undefined });
+    this.url(["workflows", "runs", id, "artifacts", artifact], { inline: inline ? "true" : undefined });
 
   cancel = (id: string, reason?: string): Promise<void> => this.ofRun("POST", id, ["cancel"], { body: { reason } });
   terminate = (id: string, reason?: string): Promise<void> => this.ofRun("POST", id, ["terminate"], { body: { reason } });

@@ -40,7 +40,7 @@ test("every endpoint has its address, relative to the page", async () => {
     await api.artifact("r", "n/1/2");
     await api.answer("r", "n", true);
     await api.diff("a", "b", ["/x", "/y"]);
-    assert.match(api.artifactUrl("r", "n/1/2", true), /\/nested\/workflows\/runs\/r\/artifacts\/n%2F1%2F2\?inline=1$/);
+    assert.match(api.artifactUrl("r", "n/1/2", true), /\/nested\/workflows\/runs\/r\/artifacts\/n%2F1%2F2\?inline=true$/);
   });
   assert.deepEqual(seen, [
     "GET /nested/health",
