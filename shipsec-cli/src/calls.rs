@@ -59,12 +59,29 @@ pub(crate) fn waiting(view: &RunView) -> impl Iterator<Item = &NodeView> {
     nodes_and_items(view).filter(|node| node.awaiting.is_some())
 }
 
+/// Looks at a run, and then at those that it called and waits for, at any depth; `look` names the runs
+/// to go on with.
+async fn through_calls(
+    of: &Found,
+    view: &RunView,
+    mut look: impl FnMut(&RunView, &mut VecDeque<RunId>),
+) -> Result<(), Failure> {
+    let mut called = VecDeque::new();
+    look(view, &mut called);
+    while let Some(child) = called.pop_front() {
+        let child = of.other(child).view().await?;
+        if child.sequence > 0 && !child.status.is_final() {
+            look(&child, &mut called);
+        }
+    }
+    Ok(())
+}
+
 /// Everything that waits for a person: in the run itself, then in the runs that its nodes have called
 /// and wait for, at any depth.
 pub(crate) async fn questions(of: &Found, view: &RunView) -> Result<Vec<Asked>, Failure> {
     let mut asked = Vec::new();
-    let mut called = VecDeque::new();
-    let mut look = |view: &RunView, called: &mut VecDeque<RunId>| {
+    let look = |view: &RunView, called: &mut VecDeque<RunId>| {
         for node in nodes_and_items(view) {
             match &node.awaiting {
                 Some(question) => asked.push(Asked {
@@ -76,13 +93,7 @@ pub(crate) async fn questions(of: &Found, view: &RunView) -> Result<Vec<Asked>, 
             }
         }
     };
-    look(view, &mut called);
-    while let Some(child) = called.pop_front() {
-        let child = of.other(child).view().await?;
-        if child.sequence > 0 && !child.status.is_final() {
-            look(&child, &mut called);
-        }
-    }
+    through_calls(of, view, look).await?;
     Ok(asked)
 }
 
@@ -113,8 +124,7 @@ pub(crate) async fn can_go_on(
 /// The workflows that a run, or one that it called and waits for, is still to call by their id.
 async fn workflows(of: &Found, view: &RunView) -> Result<BTreeSet<String>, Failure> {
     let mut ids = BTreeSet::new();
-    let mut called = VecDeque::new();
-    let mut look = |view: &RunView, called: &mut VecDeque<RunId>| {
+    let look = |view: &RunView, called: &mut VecDeque<RunId>| {
         let actions = view.definition().into_iter();
         for action in actions.flat_map(|definition| &definition.actions) {
             let node = view.node(action.node.as_str());
@@ -130,13 +140,7 @@ async fn workflows(of: &Found, view: &RunView) -> Result<BTreeSet<String>, Failu
         let nodes = nodes_and_items(view);
         called.extend(nodes.flat_map(|node| node.child_runs.iter().flat_map(|runs| runs.to_vec())));
     };
-    look(view, &mut called);
-    while let Some(child) = called.pop_front() {
-        let child = of.other(child).view().await?;
-        if child.sequence > 0 && !child.status.is_final() {
-            look(&child, &mut called);
-        }
-    }
+    through_calls(of, view, look).await?;
     Ok(ids)
 }
 

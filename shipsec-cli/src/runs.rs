@@ -60,11 +60,7 @@ impl Found {
                 .map_err(Failure::unusable)?
                 .is_empty()
         {
-            return Ok(Self {
-                id,
-                store,
-                archive: None,
-            });
+            return Ok(Self::of(&store, id));
         }
         if name == "last" {
             let id = newest(&*store).await?.ok_or_else(|| {
@@ -72,11 +68,7 @@ impl Found {
                     "no run \"last\" is kept here; `shipsec runs` lists those that are",
                 )
             })?;
-            return Ok(Self {
-                id,
-                store,
-                archive: None,
-            });
+            return Ok(Self::of(&store, id));
         }
         let filter = RunFilter::default().with_limit(LOOKED_AT);
         let runs = store.runs(&filter).await.map_err(Failure::unusable)?;
@@ -85,11 +77,7 @@ impl Found {
             .map(|run| run.run_id)
             .filter(|id| !name.is_empty() && id.as_str().starts_with(name));
         match (fitting.next(), fitting.next()) {
-            (Some(id), None) => Ok(Self {
-                id,
-                store,
-                archive: None,
-            }),
+            (Some(id), None) => Ok(Self::of(&store, id)),
             (Some(one), Some(other)) => Err(Failure::unusable(format!(
                 "several runs begin with {name:?}, among them {one} and {other}: give more of the id"
             ))),
@@ -102,18 +90,14 @@ impl Found {
 
     /// Another run of the same store.
     pub(crate) fn other(&self, id: RunId) -> Self {
-        Self {
-            id,
-            store: self.store.clone(),
-            archive: None,
-        }
+        Self::of(&self.store, id)
     }
 
     /// Whether the run has not ended, and no process runs it.
     pub(crate) async fn is_interrupted(&self) -> Result<bool, Failure> {
-        let filter = RunFilter::default().interrupted().with_limit(LOOKED_AT);
+        let filter = RunFilter::default().interrupted().with_run(self.id.clone());
         let runs = self.store.runs(&filter).await.map_err(Failure::failed)?;
-        Ok(runs.iter().any(|run| run.run_id == self.id))
+        Ok(!runs.is_empty())
     }
 
     /// The run after its last event.
