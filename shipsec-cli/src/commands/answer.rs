@@ -58,11 +58,7 @@ pub(crate) fn answer(args: &AnswerArgs) -> Result<ExitCode, Failure> {
         if args.no_resume {
             return Ok(ExitCode::SUCCESS);
         }
-        let found = Found {
-            id: asked.run.clone(),
-            store: host.store.clone(),
-            archive: None,
-        };
+        let found = Found::of(&host.store, asked.run.clone());
         let view = found.view().await?;
         let outer = calls::outermost(&found, &view).await?;
         let top = outer.as_ref().unwrap_or(&view);
@@ -164,7 +160,12 @@ fn shown(asked: &Asked) -> String {
         .schema
         .as_ref()
         .and_then(|schema| schema.get("required")?.as_array());
-    for (field, schema) in properties.into_iter().flatten() {
+    let mut fields: Vec<_> = properties.into_iter().flatten().collect();
+    fields.sort_by_key(|(_, schema)| {
+        let order = schema.get("x-order").and_then(Json::as_u64);
+        order.unwrap_or(u64::MAX)
+    });
+    for (field, schema) in fields {
         let of = match (schema.get("enum"), schema.get("type")) {
             (Some(options), _) => format!("one of {options}"),
             (None, Some(Json::String(of))) => of.clone(),

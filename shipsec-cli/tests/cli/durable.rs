@@ -166,7 +166,8 @@ fn what_goes_on_is_told_from_there() {
 #[test]
 fn an_answer_reaches_the_process_that_waits() {
     let desk = Desk::new();
-    let fields = json!([{"id": "host", "label": "Which host?", "required": true}, {"id": "port", "type": "number"}]);
+    // Not in the order of their names.
+    let fields = json!([{"id": "port", "type": "number"}, {"id": "host", "label": "Which host?", "required": true}]);
     desk.graph(
         "graph.json",
         &behind_start(&[(

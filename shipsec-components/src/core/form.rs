@@ -66,7 +66,7 @@ pub struct FormParams {
     /// Description. What there is to know before one answers; it is in the log.
     #[serde(default)]
     pub description: String,
-    /// Fields. What is to be filled in.
+    /// Fields. What is to be filled in, in this order.
     pub fields: Vec<FormField>,
     /// Timeout. How long the question may wait, in seconds; for ever where it is missing.
     #[serde(default)]
@@ -138,6 +138,8 @@ fn schema(params: &FormParams) -> Result<Json, ComponentError> {
         if !field.label.is_empty() {
             of.insert("title".to_owned(), field.label.as_str().into());
         }
+        // Properties have no order of their own in JSON.
+        of.insert("x-order".to_owned(), at.into());
         if let Some(default) = &field.default {
             of.insert("default".to_owned(), default.clone());
         }

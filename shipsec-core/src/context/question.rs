@@ -26,7 +26,8 @@ pub struct Question {
     pub kind: String,
     /// The question.
     pub title: String,
-    /// JSON Schema that the answer has to fit.
+    /// JSON Schema that the answer has to fit. Its properties are asked for in the order of their
+    /// `x-order`, a number, and then of their names.
     pub schema: Option<Json>,
     /// How long it may wait.
     pub timeout: Option<Duration>,

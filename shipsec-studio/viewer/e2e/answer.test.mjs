@@ -28,6 +28,8 @@ scene("answer", "what the server says against an answer stands at its field", as
   const run = await server.run(graph("form", { form: ["core.form", { title: "Tell us", fields }], next: ["dev.echo"] }, ["start > form", "form.submitted > next.value"]));
   const page = await own.open(server, `?run=${run}&node=form`);
   await page.waitForSelector(by("answer-form"));
+  const shown = await page.$$eval(`${by("answer-form")} [data-testid^=field-]`, (all) => all.map((one) => one.dataset.testid));
+  assert.deepEqual(shown, ["field-name", "field-count", "field-colour"], "as the form has them");
   // What the page knows by itself.
   await page.click(by("submit-answer"));
   await page.waitForSelector(`${by("field-name")}[aria-invalid=true]`);

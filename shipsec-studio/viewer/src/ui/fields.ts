@@ -30,7 +30,12 @@ export function asked(schema: unknown): Asked[] {
   const properties = of(schema, "properties");
   const required = of(schema, "required");
   if (typeof properties !== "object" || properties === null) return [];
-  return Object.entries(properties).map(([id, property]) => {
+  const order = (property: unknown) => {
+    const said = of(property, "x-order");
+    return typeof said === "number" ? said : Infinity;
+  };
+  const inOrder = Object.entries(properties).sort(([, a], [, b]) => (order(a) < order(b) ? -1 : order(a) > order(b) ? 1 : 0));
+  return inOrder.map(([id, property]) => {
     const type = of(property, "type");
     const choices = of(property, "enum");
     const kind = Array.isArray(choices) ? "choice"
