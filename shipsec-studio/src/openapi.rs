@@ -53,6 +53,7 @@ pub(crate) struct Operation<'a> {
     parameters: Vec<Json>,
     said: Map<String, Json>,
     responses: Map<String, Json>,
+    is_open: bool,
 }
 
 impl Api {
@@ -69,44 +70,21 @@ impl Api {
         }
     }
 
-    /// Adds an operation that anybody may ask for: it shows nothing of any run.
-    pub(crate) fn open<H: Handler<T, Studio>, T: 'static>(
-        mut self,
-        (method, path): (Method, &str),
-        about: (&str, &str),
-        handler: H,
-        describe: impl for<'a> FnOnce(Operation<'a>) -> Operation<'a>,
-    ) -> Self {
-        self.open = self.open.route(path, method.route(handler));
-        self.describe((method, path), about, |operation| {
-            let mut operation = describe(operation);
-            operation.said.insert("security".to_owned(), json!([]));
-            operation
-        })
-    }
-
     /// Adds an operation: its id, a line about it, and what describes the rest.
     pub(crate) fn on<H: Handler<T, Studio>, T: 'static>(
         mut self,
         (method, path): (Method, &str),
-        about: (&str, &str),
+        (id, summary): (&str, &str),
         handler: H,
         describe: impl for<'a> FnOnce(Operation<'a>) -> Operation<'a>,
     ) -> Self {
-        self.router = self.router.route(path, method.route(handler));
-        self.describe((method, path), about, describe)
-    }
-
-    fn describe(
-        mut self,
-        (method, path): (Method, &str),
-        (id, summary): (&str, &str),
-        describe: impl for<'a> FnOnce(Operation<'a>) -> Operation<'a>,
-    ) -> Self {
         // A segment that takes the rest of the path is an ordinary parameter to OpenAPI.
-        let path = path.replace("{*", "{");
+        let described = path.replace("{*", "{");
         let mut parameters = Vec::new();
-        for name in path.split('/').filter_map(|part| part.strip_prefix('{')) {
+        for name in described
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{'))
+        {
             let name = name.trim_end_matches('}');
             parameters.push(json!({
                 "name": name, "in": "path", "required": true, "schema": { "type": "string" },
@@ -124,31 +102,43 @@ impl Api {
         let mut said = Map::new();
         said.insert("operationId".to_owned(), id.into());
         said.insert("summary".to_owned(), summary.into());
-        let described = describe(Operation {
+        let operation = describe(Operation {
             schemas: &mut self.schemas,
             parameters,
             said,
             responses,
+            is_open: false,
         });
         let Operation {
             parameters,
             mut said,
             responses,
+            is_open,
             ..
-        } = described;
+        } = operation;
         if !parameters.is_empty() {
             said.insert("parameters".to_owned(), parameters.into());
         }
         said.insert("responses".to_owned(), responses.into());
-        let at = self.paths.entry(path).or_insert_with(|| json!({}));
-        at[method.name()] = said.into();
+        let methods = self.paths.entry(described).or_insert_with(|| json!({}));
+        methods[method.name()] = said.into();
+        let routes = match is_open {
+            true => &mut self.open,
+            false => &mut self.router,
+        };
+        *routes = std::mem::take(routes).route(path, method.route(handler));
         self
     }
 
-    /// The routes, those that anybody may ask, and the document that describes them all.
-    pub(crate) fn finish(mut self) -> (Router<Studio>, Router<Studio>, Json) {
+    /// The routes, and those that anybody may ask.
+    pub(crate) fn routers(self) -> (Router<Studio>, Router<Studio>) {
+        (self.router, self.open)
+    }
+
+    /// What describes them all.
+    pub(crate) fn document(mut self) -> Json {
         let schemas = self.schemas.take_definitions(true);
-        let document = json!({
+        json!({
             "openapi": "3.1.0",
             "info": {
                 "title": "ShipSec Studio",
@@ -165,12 +155,18 @@ impl Api {
                 "schemas": schemas,
                 "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
             },
-        });
-        (self.router, self.open, document)
+        })
     }
 }
 
 impl Operation<'_> {
+    /// Lets anybody ask: it shows nothing of any run.
+    pub(crate) fn for_anybody(mut self) -> Self {
+        self.said.insert("security".to_owned(), json!([]));
+        self.is_open = true;
+        self
+    }
+
     /// Takes parameters from the query: the fields of `T`.
     pub(crate) fn query<T: JsonSchema>(mut self) -> Self {
         // The fields are listed by themselves, so that the whole needs no name.
@@ -238,6 +234,19 @@ impl Operation<'_> {
     /// Replies without a body.
     pub(crate) fn gives_nothing(self, status: u16, description: &str) -> Self {
         self.reply(status, description, None)
+    }
+
+    /// Says more with a reply that is described already: in a header.
+    ///
+    /// # Panics
+    /// Nothing describes a reply with this status.
+    pub(crate) fn with_header(mut self, status: u16, name: &str, description: &str) -> Self {
+        let reply = self.responses.get_mut(&status.to_string());
+        let reply = reply.expect("a header belongs to a reply that was described before it");
+        reply["headers"][name] = json!({
+            "description": description, "schema": { "type": "string" },
+        });
+        self
     }
 
     fn reply(mut self, status: u16, description: &str, content: Option<Json>) -> Self {

@@ -1,12 +1,11 @@
 //! The router that a host mounts.
 
-use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
+use axum::{Router, extract::DefaultBodyLimit, middleware};
 use http::StatusCode;
 use serde_json::Value as Json;
 
 use crate::{
     Host, Problem, api,
-    extract::Reply,
     guard::{authorize, gate},
     studio::Studio,
     viewer,
@@ -22,12 +21,10 @@ use crate::{
 pub fn router(host: Host) -> Router {
     let limit = host.limits.body;
     let studio = Studio::new(host);
-    let (routes, open, document) = api::routes().finish();
-    let document = get(async move || Reply(document.clone()));
+    let (routes, open) = api::routes().routers();
     routes
         .route_layer(middleware::from_fn_with_state(studio.clone(), authorize))
         .merge(open)
-        .route("/openapi.json", document)
         .merge(viewer::routes())
         .fallback(nothing)
         .method_not_allowed_fallback(another_method)
@@ -38,7 +35,7 @@ pub fn router(host: Host) -> Router {
 
 /// The description of the API: an OpenAPI 3.1 document.
 pub fn openapi() -> Json {
-    api::routes().finish().2
+    api::routes().document()
 }
 
 async fn nothing() -> Problem {

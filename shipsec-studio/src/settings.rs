@@ -111,6 +111,9 @@ pub struct Limits {
     pub streams: usize,
     /// Connections at once, with [`serve`](crate::serve()). Default: 8,192.
     pub connections: usize,
+    /// Connections at once from one address, with [`serve`](crate::serve()); further ones are closed
+    /// at once. A proxy in front of it is one address. Default: 2,048.
+    pub connections_per_address: usize,
     /// How long a client may take to send the head of a request, with [`serve`](crate::serve()).
     /// Default: 10 s.
     pub head: Duration,
@@ -130,6 +133,7 @@ impl Default for Limits {
             burst: BURST,
             streams: 4096,
             connections: 8192,
+            connections_per_address: 2048,
             head: Duration::from_secs(10),
             stall: Duration::from_secs(30),
         }
@@ -176,6 +180,13 @@ impl Limits {
     #[must_use]
     pub fn with_connections(mut self, connections: usize) -> Self {
         self.connections = connections;
+        self
+    }
+
+    /// Sets [`connections_per_address`](Self::connections_per_address).
+    #[must_use]
+    pub fn with_connections_per_address(mut self, connections: usize) -> Self {
+        self.connections_per_address = connections;
         self
     }
 }

@@ -1,5 +1,7 @@
 //! The viewer's files, which are part of the program.
 
+use std::sync::OnceLock;
+
 use axum::{
     Router,
     response::{IntoResponse, Response},
@@ -14,25 +16,45 @@ struct File {
     name: &'static str,
     media: &'static str,
     bytes: &'static [u8],
+    tag: OnceLock<HeaderValue>,
 }
 
-const INDEX: File = File {
-    name: "index.html",
-    media: "text/html; charset=utf-8",
-    bytes: include_bytes!("../dist/index.html"),
-};
+impl File {
+    const fn new(name: &'static str, media: &'static str, bytes: &'static [u8]) -> Self {
+        Self {
+            name,
+            media,
+            bytes,
+            tag: OnceLock::new(),
+        }
+    }
 
-const ASSETS: [File; 2] = [
-    File {
-        name: "main.js",
-        media: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../dist/assets/main.js"),
-    },
-    File {
-        name: "style.css",
-        media: "text/css; charset=utf-8",
-        bytes: include_bytes!("../dist/assets/style.css"),
-    },
+    /// Names the bytes.
+    fn tag(&self) -> &HeaderValue {
+        self.tag.get_or_init(|| {
+            let tag = format!("\"{}\"", hex::encode(&Sha256::digest(self.bytes)[..16]));
+            HeaderValue::from_str(&tag).expect("hex digits in quotes may stand in a header")
+        })
+    }
+}
+
+static INDEX: File = File::new(
+    "index.html",
+    "text/html; charset=utf-8",
+    include_bytes!("../dist/index.html"),
+);
+
+static ASSETS: [File; 2] = [
+    File::new(
+        "main.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../dist/assets/main.js"),
+    ),
+    File::new(
+        "style.css",
+        "text/css; charset=utf-8",
+        include_bytes!("../dist/assets/style.css"),
+    ),
 ];
 
 pub(crate) fn routes() -> Router<Studio> {
@@ -55,10 +77,9 @@ async fn asset(InPath(name): InPath<String>, headers: HeaderMap) -> Response {
 }
 
 /// A file, or that the browser has it already.
-fn send(file: &File, headers: &HeaderMap) -> Response {
-    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(file.bytes)[..16]));
+fn send(file: &'static File, headers: &HeaderMap) -> Response {
     let known = headers.get(header::IF_NONE_MATCH);
-    let mut response = match known.is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+    let mut response = match known == Some(file.tag()) {
         true => StatusCode::NOT_MODIFIED.into_response(),
         false => file.bytes.into_response(),
     };
@@ -66,8 +87,6 @@ fn send(file: &File, headers: &HeaderMap) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.media));
     // The browser asks each time whether it has changed.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        headers.insert(header::ETAG, tag);
-    }
+    headers.insert(header::ETAG, file.tag().clone());
     response
 }

@@ -29,17 +29,36 @@ use crate::{
 const KEY: &str = "Names this request: however often it comes, one run is started, as long as that run \
                    is kept.";
 
+/// What `ETag` is with a workflow.
+const TAG: &str = "Names this version, for If-Match.";
+
+/// What `ETag` is with an artifact.
+const BYTES: &str = "Names these bytes, for If-Range and If-None-Match.";
+
+/// What `Location` is of a run.
+const PLACE: &str = "Where the run is found, relative to the request.";
+
 /// The operations.
 pub(crate) fn routes() -> Api {
     runs(workflows(server(Api::new())))
 }
 
 fn server(api: Api) -> Api {
-    api.open(
+    api.on(
         (Get, "/health"),
         ("health", "Whether the server can work"),
         server::health,
-        |operation| operation.gives::<Health>(200, "It can."),
+        |operation| operation.for_anybody().gives::<Health>(200, "It can."),
+    )
+    .on(
+        (Get, "/openapi.json"),
+        ("openapi", "This document"),
+        server::document,
+        |operation| {
+            operation
+                .for_anybody()
+                .gives_media(200, "An OpenAPI 3.1 document.", "application/json")
+        },
     )
     .on(
         (Get, "/metrics"),
@@ -80,6 +99,12 @@ fn workflows(api: Api) -> Api {
                 .query::<SaveQuery>()
                 .takes::<GraphDocument>()
                 .gives::<Saved>(201, "It is kept as version 1.")
+                .with_header(201, "ETag", TAG)
+                .with_header(
+                    201,
+                    "Location",
+                    "Where the workflow is found, relative to the request.",
+                )
         },
     )
     .on(
@@ -106,6 +131,7 @@ fn workflows(api: Api) -> Api {
             operation
                 .query::<VersionQuery>()
                 .gives::<WorkflowDetail>(200, "The workflow.")
+                .with_header(200, "ETag", TAG)
         },
     )
     .on(
@@ -120,7 +146,9 @@ fn workflows(api: Api) -> Api {
                     200,
                     "The newest version; the one before, where nothing is different.",
                 )
+                .with_header(200, "ETag", TAG)
                 .gives::<Saved>(201, "There was no such workflow.")
+                .with_header(201, "ETag", TAG)
         },
     )
     .on(
@@ -148,6 +176,7 @@ fn workflows(api: Api) -> Api {
                     202,
                     "It is started, or was by an earlier request of this key.",
                 )
+                .with_header(202, "Location", PLACE)
         },
     )
 }
@@ -255,7 +284,14 @@ fn runs(api: Api) -> Api {
                 )
                 .header("If-None-Match", "The ETag of what the client has already.")
                 .gives_media(200, "All of it.", "*/*")
+                .with_header(200, "ETag", BYTES)
                 .gives_media(206, "The range.", "*/*")
+                .with_header(206, "ETag", BYTES)
+                .with_header(
+                    206,
+                    "Content-Range",
+                    "Which bytes (RFC 9110, section 14.4).",
+                )
                 .gives_nothing(
                     304,
                     "It is the one that the request names in If-None-Match.",
@@ -300,6 +336,7 @@ fn runs(api: Api) -> Api {
                 .header("Idempotency-Key", KEY)
                 .may_take::<Again>()
                 .gives::<Started>(202, "It is started.")
+                .with_header(202, "Location", PLACE)
         },
     )
     .on(

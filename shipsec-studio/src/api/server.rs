@@ -1,12 +1,13 @@
 //! What the server is, and what it can run.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shipsec_core::{component::ComponentDefinition, trace::RunFilter};
@@ -37,6 +38,13 @@ pub(crate) async fn health(State(studio): State<Studio>) -> Result<Reply<Health>
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
     }))
+}
+
+/// The description of the API, which is the same for every server of a build.
+pub(crate) async fn document() -> Response {
+    static TEXT: LazyLock<Bytes> = LazyLock::new(|| crate::openapi().to_string().into());
+    let json = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, json)], TEXT.clone()).into_response()
 }
 
 pub(crate) async fn metrics(State(studio): State<Studio>) -> Result<Response, Problem> {

@@ -14,6 +14,7 @@ use shipsec_core::{
     execute::{RunRequest, StartError},
     run::RunView,
     trace::{StoreError, StoreErrorKind},
+    workflow::Plan,
 };
 
 use super::{
@@ -110,15 +111,18 @@ pub(crate) async fn run(
     let id = WorkflowId::new(id);
     let key = idempotency_key(&headers)?;
     let key = key.map(|key| run_of_key(&["run", id.as_str(), key]));
-    // An earlier request of this key needs no workflow any more.
+    // An earlier request of this key needs no workflow any more: what is gone cannot be compared.
     if let Some(run) = &key
         && is_there(&studio, run).await?
     {
+        let plan = match body.version {
+            Some(_) => if_there(plan_of(&studio, &id, body.version).await)?,
+            None => None,
+        };
         let view = begun(&studio, run).await?;
-        return same_start(&view, &body, None).map(|()| accepted(&view, "../runs/"));
+        return same_start(&view, &body, plan.as_deref()).map(|()| accepted(&view, "../runs/"));
     }
-    let workflow = stored(&studio, &id, body.version).await?;
-    let plan = compiled(&studio, Arc::new(workflow.graph)).await?.plan;
+    let plan = plan_of(&studio, &id, body.version).await?;
     let mut request = RunRequest::new(plan.clone())
         .with_inputs(body.inputs.clone())
         .with_trigger(trigger(None));
@@ -131,16 +135,36 @@ pub(crate) async fn run(
         }
         Err(StartError::RunExists(run)) if key.is_some() => {
             let view = begun(&studio, &run).await?;
-            same_start(&view, &body, Some(plan.hash())).map(|()| accepted(&view, "../runs/"))
+            same_start(&view, &body, Some(&plan)).map(|()| accepted(&view, "../runs/"))
         }
         Err(error) => Err(not_started(error)),
     }
 }
 
-/// Whether a run was started by the same request; `hash` is that of the version that is asked for.
-fn same_start(view: &RunView, body: &Start, hash: Option<&str>) -> Result<(), Problem> {
+/// What a version of a workflow compiles to; of the newest one, where none is named.
+async fn plan_of(
+    studio: &Studio,
+    id: &WorkflowId,
+    version: Option<u32>,
+) -> Result<Arc<Plan>, Problem> {
+    let workflow = stored(studio, id, version).await?;
+    Ok(compiled(studio, Arc::new(workflow.graph)).await?.plan)
+}
+
+/// Nothing, where the server works and what was asked for is gone or compiles no more.
+fn if_there<T>(found: Result<T, Problem>) -> Result<Option<T>, Problem> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(problem) if problem.status().is_client_error() => Ok(None),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Whether a run was started by the same request; `plan` is that of the version that is asked for.
+fn same_start(view: &RunView, body: &Start, plan: Option<&Plan>) -> Result<(), Problem> {
     let version = view.definition_hash.as_ref().map(|hash| hash.as_str());
-    let other_version = body.version.is_some() && hash.is_some() && version != hash;
+    let other_version =
+        body.version.is_some() && plan.is_some_and(|plan| version != Some(&**plan.hash()));
     if other_version || view.inputs.as_deref() != Some(&body.inputs) {
         return Err(used(&view.run_id));
     }
@@ -214,7 +238,7 @@ pub(crate) async fn rerun(
     let request = RunRequest::repeating(store, &run, Some(registry)).await;
     let mut request = request.map_err(not_resumed)?;
     request.inputs.extend(body.inputs);
-    if let Some(node) = body.from {
+    if let Some(node) = body.from.clone() {
         request = request.again_from(node);
     }
     if body.cached {
@@ -230,7 +254,11 @@ pub(crate) async fn rerun(
         }
         Err(StartError::RunExists(again)) if key.is_some() => {
             let again = begun(&studio, &again).await?;
-            if again.inputs.as_deref() != Some(&inputs) {
+            let asked = again.parent.as_ref();
+            let asked = asked.map(|parent| (parent.node_id.as_ref(), parent.cached));
+            if again.inputs.as_deref() != Some(&inputs)
+                || asked != Some((body.from.as_ref(), body.cached))
+            {
                 return Err(used(&again.run_id));
             }
             again

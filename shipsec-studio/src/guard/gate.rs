@@ -72,7 +72,7 @@ pub(crate) async fn gate(State(studio): State<Studio>, request: Request, next: N
 fn pass(studio: &Studio, request: &Request) -> Result<(), Problem> {
     let connection = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let from = connection.map(|from| from.0.ip().to_canonical());
-    studio.gate.pace(from.map_or(NOBODY, rate_key))?;
+    studio.gate.pace(from.map_or(NOBODY, one_client))?;
     if matches!(studio.host.access.guard, Guard::Loopback)
         && !from.is_some_and(|from| from.is_loopback())
     {
@@ -100,10 +100,10 @@ fn pass(studio: &Studio, request: &Request) -> Result<(), Problem> {
 /// Where the server tells nothing.
 const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// Whose requests are counted together: a host has a whole /64 of IPv6 (RFC 6177) to ask from.
-fn rate_key(from: IpAddr) -> IpAddr {
-    match from {
-        IpAddr::V4(_) => from,
+/// Whose requests, and connections, are counted together: a host has a whole /64 of IPv6 (RFC 6177) to ask from.
+pub(crate) fn one_client(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        IpAddr::V4(from) => from.into(),
         IpAddr::V6(from) => Ipv6Addr::from_bits(from.to_bits() >> 64 << 64).into(),
     }
 }

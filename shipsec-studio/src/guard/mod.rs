@@ -3,4 +3,4 @@
 mod gate;
 mod origin;
 
-pub(crate) use gate::{Gate, authorize, gate};
+pub(crate) use gate::{Gate, authorize, gate, one_client};

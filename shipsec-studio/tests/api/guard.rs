@@ -13,7 +13,7 @@ use shipsec_core::{Registry, execute::LocalExecutor, trace::MemoryStore};
 use shipsec_studio::{Access, Host, Limits, ServeError, serve};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 use tower::ServiceExt as _;
 
@@ -212,4 +212,39 @@ async fn whoever_stalls_is_dropped() {
         }
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn one_address_has_so_many_connections() {
+    let limits = Limits::default().with_connections_per_address(2);
+    let server = Server::with(Arc::new(MemoryStore::new()), |host| {
+        host.with_limits(limits)
+    })
+    .await;
+    let connect = async |from: [u8; 4]| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        socket.connect(server.address).await.unwrap()
+    };
+    // The first byte of a reply; none where the connection is closed.
+    let ask = async |stream: &mut TcpStream| {
+        let ask = "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        // It may be closed before anything was sent.
+        let _ = stream.write_all(ask.as_bytes()).await;
+        stream.read_u8().await.ok()
+    };
+    let mut first = connect([127, 0, 0, 1]).await;
+    let mut second = connect([127, 0, 0, 1]).await;
+    assert_eq!(ask(&mut first).await, Some(b'H'));
+    assert_eq!(ask(&mut second).await, Some(b'H'));
+    let mut third = connect([127, 0, 0, 1]).await;
+    assert_eq!(ask(&mut third).await, None);
+    let mut other = connect([127, 0, 0, 2]).await;
+    assert_eq!(ask(&mut other).await, Some(b'H'));
+    drop(first);
+    // Its place is free as soon as the server has seen that it has gone.
+    while ask(&mut connect([127, 0, 0, 1]).await).await.is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ask(&mut connect([127, 0, 0, 2]).await).await, Some(b'H'));
 }

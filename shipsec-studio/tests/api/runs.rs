@@ -398,6 +398,36 @@ async fn a_key_needs_its_workflow_no_more_and_repeats_a_run_once() {
     assert_eq!(once["runId"], twice["runId"]);
     let other = problem(rerun("y")).await;
     assert_eq!(other, (422, "idempotency-key-used".to_owned()));
+    for more in [("cached", json!(true)), ("from", json!("say"))] {
+        let mut body = json!({ "inputs": { "text": "x" } });
+        body[more.0] = more.1;
+        let other = problem(rerun("x").json(&body)).await;
+        assert_eq!(other, (422, "idempotency-key-used".to_owned()), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_names_one_version() {
+    let server = with_flow(&[("say", "dev.emit", json!({ "logs": 1 }))]).await;
+    let start = |body: Json| {
+        server
+            .post("/workflows/flow/run")
+            .header("idempotency-key", "one")
+            .json(&body)
+    };
+    let newest = given(start(json!({})).send().await.unwrap(), StatusCode::ACCEPTED).await;
+    let run = newest["runId"].as_str().unwrap();
+    let second = chain("flow", &[("say", "dev.emit", json!({ "logs": 2 }))]);
+    let put = server.request(reqwest::Method::PUT, "/workflows/flow");
+    let kept = given(put.json(&second).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(kept["version"], 2);
+    // The same request again, though another version is the newest now; and the same in other words.
+    for body in [json!({}), json!({ "version": 1 })] {
+        let again = start(body).send().await.unwrap();
+        assert_eq!(given(again, StatusCode::ACCEPTED).await["runId"], run);
+    }
+    let other = problem(start(json!({ "version": 2 }))).await;
+    assert_eq!(other, (422, "idempotency-key-used".to_owned()));
 }
 
 #[tokio::test]
