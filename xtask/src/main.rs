@@ -72,7 +72,7 @@ fn dispatch() -> anyhow::Result<bool> {
         "ci" => steps("ci", checks::STEPS, &mut arguments),
         "bench" => bench::run(&mut arguments),
         "stress" => stress::run(&mut arguments),
-        "browser" => studio::browser(&mut arguments),
+        "browser" => studio::browse(&mut arguments),
         "help" => {
             print!("{HELP}");
             Ok(true)

@@ -1,5 +1,6 @@
-//! The steps that need other languages' tools: the fuzz of the HTTP API, and the viewer.
+//! The steps that need other languages' tools: the fuzz of the HTTP API, the viewer, and a browser.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -74,24 +75,43 @@ fn npm(arguments: &[&str]) -> Command {
     command
 }
 
+/// What drives the viewer in a browser.
+const BROWSER: [&str; 3] = ["node", "npm", "chromium"];
+
 /// Drives the viewer in Chromium against the built command; further arguments go to the tests.
 ///
 /// # Errors
 /// A program is missing, something does not build, or a test fails.
-pub(crate) fn browser(arguments: &mut lexopt::Parser) -> anyhow::Result<bool> {
+pub(crate) fn browse(arguments: &mut lexopt::Parser) -> anyhow::Result<bool> {
     let more: Vec<_> = arguments.raw_args()?.collect();
     std::env::set_current_dir(workspace::root())
         .with_context(|| format!("cannot enter {}", workspace::root().display()))?;
-    for program in ["node", "npm", "chromium"] {
-        if !exists(program) {
-            bail!("there is no {program}; Debian's package has the same name");
-        }
+    if let Some(program) = BROWSER.iter().find(|program| !exists(program)) {
+        bail!("there is no {program}; Debian's package has the same name");
     }
+    drive(&more).map(|_| true)
+}
+
+/// All that is tested in a browser.
+pub(crate) fn browser(_: &Options) -> anyhow::Result<Outcome> {
+    if let Some(program) = BROWSER.iter().find(|program| !exists(program)) {
+        return Ok(Outcome::Skipped(format!("there is no {program}")));
+    }
+    drive(&[]).map(Outcome::Passed)
+}
+
+/// Gives how many tests passed.
+fn drive(more: &[OsString]) -> anyhow::Result<String> {
     let shipsec = shipsec()?;
     shell::run(&mut npm(&["ci", "--no-audit", "--no-fund"]))?;
     let mut command = Command::new("node");
     command.args([&format!("{VIEWER}/e2e/run.mjs"), "--shipsec"]);
-    Ok(shell::run(command.arg(shipsec).args(more)).is_ok())
+    // Node.js ends with lines such as `ℹ pass 14`.
+    let kept = shell::run_keeping(command.arg(shipsec).args(more), |line| {
+        line.contains(" pass ")
+    })?;
+    let passed = kept.last().and_then(|line| line.rsplit(' ').next());
+    Ok(format!("{} tests in Chromium", passed.unwrap_or("no")))
 }
 
 /// The command, as it is built for tests.

@@ -33,6 +33,11 @@ pub(crate) const STEPS: &[Step] = &[
         run: studio::viewer,
     },
     Step {
+        name: "browser",
+        about: "the viewer in Chromium: live, scrubbed, compared, interrupted, fed with hostile output",
+        run: studio::browser,
+    },
+    Step {
         name: "fuzz",
         about: "the HTTP API, asked whatever its description allows",
         run: studio::fuzz,
