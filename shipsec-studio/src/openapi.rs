@@ -241,12 +241,36 @@ impl Operation<'_> {
     /// # Panics
     /// Nothing describes a reply with this status.
     pub(crate) fn with_header(mut self, status: u16, name: &str, description: &str) -> Self {
-        let reply = self.responses.get_mut(&status.to_string());
-        let reply = reply.expect("a header belongs to a reply that was described before it");
-        reply["headers"][name] = json!({
+        self.described(status)["headers"][name] = json!({
             "description": description, "schema": { "type": "string" },
         });
         self
+    }
+
+    /// Says which operations take what a reply names, described before it: their parameter, and where in
+    /// the reply it stands (a JSON Pointer).
+    ///
+    /// # Panics
+    /// Nothing describes a reply with this status.
+    pub(crate) fn leads_to(
+        mut self,
+        status: u16,
+        (parameter, pointer): (&str, &str),
+        operations: &[&str],
+    ) -> Self {
+        let reply = self.described(status);
+        for id in operations {
+            reply["links"][id] = json!({
+                "operationId": id,
+                "parameters": { parameter: format!("$response.body#{pointer}") },
+            });
+        }
+        self
+    }
+
+    fn described(&mut self, status: u16) -> &mut Json {
+        let reply = self.responses.get_mut(&status.to_string());
+        reply.expect("what belongs to a reply is said after the reply")
     }
 
     fn reply(mut self, status: u16, description: &str, content: Option<Json>) -> Self {

@@ -4,6 +4,7 @@ Usage: fuzz.py SHIPSEC SCHEMATHESIS [SEED]. `cargo xtask test --only fuzz` calls
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import tempfile
 import time
 import urllib.request
 
+HOOKS = pathlib.Path(__file__).with_name("fuzz_hooks.py")
 ROOT = pathlib.Path(__file__).parents[2]
 CHECKS = [
     "not_a_server_error",
@@ -18,6 +20,7 @@ CHECKS = [
     "response_schema_conformance",
     "status_code_conformance",
     "unsupported_method",
+    "response_headers_conformance",
 ]
 
 
@@ -62,22 +65,27 @@ def main(shipsec, schemathesis, seed="1"):
         try:
             base = server.stdout.readline().split()[2]
             known = prepare(base, folder)
-            values = "".join(f"{json.dumps(name)} = {json.dumps(value)}\n" for name, value in known.items())
-            config = folder / "schemathesis.toml"
-            # With what is there, to come past the first look-up; then without.
-            config.write_text(f"[parameters]\n{values}")
-            empty = folder / "empty.toml"
-            empty.write_text("")
             common = [
-                "run", f"{base}openapi.json", "--checks", ",".join(CHECKS), "--max-examples", "30",
-                "--phases", "coverage,fuzzing", "--continue-on-failure", "--seed", seed,
+                "run", f"{base}openapi.json", "--checks", ",".join(CHECKS),
+                "--continue-on-failure", "--seed", seed,
                 # A stream has no end while its run goes on; tests of its own read it.
                 "--exclude-path-regex", "events$", "--suppress-health-check", "all",
             ]
+            each = ["--phases", "coverage,fuzzing", "--max-examples", "30"]
             failed = 0
-            for name, more in [(config, ["--exclude-method", "DELETE"]), (empty, [])]:
-                command = [schemathesis, "--config-file", str(name), *common, *more]
-                failed |= subprocess.run(command, cwd=folder).returncode
+            for values, more in [
+                # With what is there, to come past the first look-up; then without; then from one
+                # operation to the next.
+                (known, [*each, "--exclude-method", "DELETE"]),
+                ({}, each),
+                ({"path.node": "ask"}, ["--phases", "stateful", "--max-examples", "150"]),
+            ]:
+                lines = (f"{json.dumps(name)} = {json.dumps(value)}\n" for name, value in values.items())
+                config = folder / "schemathesis.toml"
+                config.write_text(f"[parameters]\n{''.join(lines)}")
+                command = [schemathesis, "--config-file", str(config), *common, *more]
+                hooks = {"SCHEMATHESIS_HOOKS": str(HOOKS)} if "stateful" in more else {}
+                failed |= subprocess.run(command, cwd=folder, env={**os.environ, **hooks}).returncode
             ask(base, "health")
             if server.poll() is not None:
                 sys.exit("the server has ended")

@@ -38,6 +38,35 @@ const BYTES: &str = "Names these bytes, for If-Range and If-None-Match.";
 /// What `Location` is of a run.
 const PLACE: &str = "Where the run is found, relative to the request.";
 
+/// The operations on one run.
+const OF_A_RUN: [&str; 13] = [
+    "getRun",
+    "getRunStatus",
+    "getRunState",
+    "getRunOutputs",
+    "getNode",
+    "getTrace",
+    "listArtifacts",
+    "getArtifact",
+    "cancelRun",
+    "terminateRun",
+    "resumeRun",
+    "rerunRun",
+    "answerNode",
+];
+
+/// The operations on one workflow.
+const OF_A_WORKFLOW: [&str; 4] = [
+    "getWorkflow",
+    "putWorkflow",
+    "deleteWorkflow",
+    "runWorkflow",
+];
+
+/// Where a reply names a run, and where a workflow.
+const ITS_RUN: (&str, &str) = ("run", "/runId");
+const ITS_WORKFLOW: (&str, &str) = ("id", "/id");
+
 /// The operations.
 pub(crate) fn routes() -> Api {
     runs(workflows(server(Api::new())))
@@ -105,6 +134,7 @@ fn workflows(api: Api) -> Api {
                     "Location",
                     "Where the workflow is found, relative to the request.",
                 )
+                .leads_to(201, ITS_WORKFLOW, &OF_A_WORKFLOW)
         },
     )
     .on(
@@ -149,6 +179,7 @@ fn workflows(api: Api) -> Api {
                 .with_header(200, "ETag", TAG)
                 .gives::<Saved>(201, "There was no such workflow.")
                 .with_header(201, "ETag", TAG)
+                .leads_to(201, ITS_WORKFLOW, &OF_A_WORKFLOW)
         },
     )
     .on(
@@ -177,6 +208,7 @@ fn workflows(api: Api) -> Api {
                     "It is started, or was by an earlier request of this key.",
                 )
                 .with_header(202, "Location", PLACE)
+                .leads_to(202, ITS_RUN, &OF_A_RUN)
         },
     )
 }
@@ -337,6 +369,7 @@ fn runs(api: Api) -> Api {
                 .may_take::<Again>()
                 .gives::<Started>(202, "It is started.")
                 .with_header(202, "Location", PLACE)
+                .leads_to(202, ITS_RUN, &OF_A_RUN)
         },
     )
     .on(
