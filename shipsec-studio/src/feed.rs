@@ -180,13 +180,13 @@ impl Feeds {
             seen: sender,
         });
         open.insert(run.clone(), Arc::downgrade(&feed));
-        let follow = follow(
-            self.store.clone(),
-            run.clone(),
-            feed.clone(),
-            self.open.clone(),
-        );
-        tokio::spawn(follow);
+        let following = Following {
+            run: run.clone(),
+            feed: feed.clone(),
+            open: self.open.clone(),
+            why: Some("its log is not followed any more".into()),
+        };
+        tokio::spawn(follow(self.store.clone(), following));
         (feed, seen)
     }
 
@@ -219,13 +219,46 @@ impl Feeds {
     }
 }
 
-/// Reads the log of a run as it grows, as long as somebody listens.
-async fn follow(
-    store: Arc<dyn TraceStore>,
+/// Follows the log of a run. However that ends, also by a panic of the store, nobody waits for it.
+struct Following {
     run: RunId,
     feed: Arc<Feed>,
     open: Arc<Mutex<HashMap<RunId, Weak<Feed>>>>,
-) {
+    /// Why it ends; none at the end of the log.
+    why: Option<Arc<str>>,
+}
+
+impl Following {
+    /// Forgets the feed, unless somebody listens.
+    fn is_alone(&self) -> bool {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_alone = self.feed.seen.receiver_count() == 0;
+        if is_alone {
+            self.forget(&mut open);
+        }
+        is_alone
+    }
+
+    /// Forgets the feed, unless another one has taken its place.
+    fn forget(&self, open: &mut HashMap<RunId, Weak<Feed>>) {
+        let known = open.get(&self.run);
+        if known.is_some_and(|other| std::ptr::eq(other.as_ptr(), &*self.feed)) {
+            open.remove(&self.run);
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        self.forget(&mut open);
+        self.feed.seen.send_replace(Seen::Closed(self.why.take()));
+    }
+}
+
+/// Reads the log of a run as it grows, as long as somebody listens.
+async fn follow(store: Arc<dyn TraceStore>, mut following: Following) {
+    let (run, feed) = (following.run.clone(), following.feed.clone());
     let mut last = feed.ring().first - 1;
     loop {
         let page = tokio::select! {
@@ -239,43 +272,28 @@ async fn follow(
                 Ok(_) => continue,
                 Err(error) => Err(error),
             },
-            () = feed.seen.closed() => {
-                let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
-                // Somebody may have come just now.
-                if feed.seen.receiver_count() > 0 {
-                    continue;
-                }
-                forget(&mut open, &run, &feed);
-                return;
-            }
+            () = feed.seen.closed() => match following.is_alone() {
+                true => return,
+                // Somebody has come just now.
+                false => continue,
+            },
         };
-        let why = match page.and_then(|page| frames(&page)) {
+        match page.and_then(|page| frames(&page)) {
             Ok(frames) => {
                 let is_final = frames.iter().any(|frame| frame.is_final);
                 last = feed.push(frames);
-                if !is_final {
-                    feed.seen.send_replace(Seen::Upto(last));
-                    continue;
+                if is_final {
+                    // Whoever listens reads to the end, from the frames or from the store.
+                    following.why = None;
+                    return;
                 }
-                // Whoever listens reads to the end, from the frames or from the store.
-                None
+                feed.seen.send_replace(Seen::Upto(last));
             }
-            Err(error) => Some(error.to_string().into()),
-        };
-        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
-        forget(&mut open, &run, &feed);
-        feed.seen.send_replace(Seen::Closed(why));
-        return;
-    }
-}
-
-/// Forgets a feed, unless another one has taken its place.
-fn forget(open: &mut HashMap<RunId, Weak<Feed>>, run: &RunId, feed: &Arc<Feed>) {
-    if open
-        .get(run)
-        .is_some_and(|other| std::ptr::eq(other.as_ptr(), &**feed))
-    {
-        open.remove(run);
+            Err(error) => {
+                following.why = Some(error.to_string().into());
+                return;
+            }
+        }
     }
 }
 
@@ -496,5 +514,24 @@ mod tests {
         while !feeds.open.lock().unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_feed_whose_task_is_gone() {
+        let feeds = Feeds::new(begun().await);
+        let (feed, mut seen) = feeds.listen(&run(), 1);
+        let following = Following {
+            run: run(),
+            feed,
+            open: feeds.open.clone(),
+            why: Some("gone".into()),
+        };
+        let died = tokio::spawn(async move {
+            let _following = following;
+            panic!("as a store may");
+        });
+        assert!(died.await.unwrap_err().is_panic());
+        assert_eq!(*seen.borrow_and_update(), Seen::Closed(Some("gone".into())));
+        assert!(feeds.open.lock().unwrap().is_empty());
     }
 }
