@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use shipsec_core::trace::{StoreError, StoreErrorKind};
 
 use crate::error::store_error;
@@ -57,15 +57,14 @@ pub(crate) const VERSION: usize = MIGRATIONS.len();
 /// Brings the file to this version. Two processes may do so at once: one waits for the other.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let failed = |error: rusqlite::Error| store_error(path, "preparing its tables", &error);
-    let version = check(connection, path)?;
-    if version == MIGRATIONS.len() {
+    if check(connection, path)? == MIGRATIONS.len() {
         return Ok(());
     }
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed)?;
     // The other process may have done it while this one waited.
-    let version = check(&transaction, path)?;
+    let version = version(&transaction, path)?;
     for migration in &MIGRATIONS[version..] {
         transaction.execute_batch(migration).map_err(failed)?;
     }
@@ -79,9 +78,17 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
 }
 
 /// The file's version, where it is one that this program can use.
-pub(crate) fn check(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
+pub(crate) fn check(connection: &mut Connection, path: &Path) -> Result<usize, StoreError> {
+    let transaction = connection.transaction();
+    let transaction = transaction.map_err(|error| store_error(path, "opening", &error))?;
+    version(&transaction, path)
+}
+
+/// In a transaction, because another process may be making the tables.
+fn version(transaction: &Transaction<'_>, path: &Path) -> Result<usize, StoreError> {
     let failed = |error: rusqlite::Error| store_error(path, "opening", &error);
-    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let pragma =
+        |name: &str| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let version = pragma("user_version").map_err(failed)?;
     let application = pragma("application_id").map_err(failed)?;
     let foreign = |message: String| {
@@ -90,7 +97,7 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<usize, Store
             format!("trace store {}: {message}", path.display()),
         ))
     };
-    let tables: i64 = connection
+    let tables: i64 = transaction
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(failed)?;
     if tables > 0 && application != i64::from(APPLICATION) {

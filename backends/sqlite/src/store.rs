@@ -5,11 +5,11 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use shipsec_core::{
     RunId, WorkflowId,
     event::{Event, Record, Timestamp, WorkflowStatus},
@@ -98,33 +98,11 @@ impl SqliteStore {
         let mut connection = connect(&path, options.read_only)?;
         let failed = |error: rusqlite::Error| store_error(&path, "opening", &error);
         if options.read_only {
-            if schema::check(&connection, &path)? < schema::VERSION {
+            if schema::check(&mut connection, &path)? < schema::VERSION {
                 schema::migrate(&mut connect(&path, false)?, &path)?;
             }
         } else {
-            let synchronous = if options.survive_power_loss {
-                "FULL"
-            } else {
-                "NORMAL"
-            };
-            // Only a file that has nothing yet can be made so that it shrinks.
-            let pages: i64 = connection
-                .pragma_query_value(None, "page_count", |row| row.get(0))
-                .map_err(failed)?;
-            if pages == 0 {
-                connection
-                    .pragma_update(None, "auto_vacuum", "INCREMENTAL")
-                    .map_err(failed)?;
-            }
-            connection
-                .pragma_update(None, "journal_mode", "WAL")
-                .map_err(failed)?;
-            connection
-                .pragma_update(None, "synchronous", synchronous)
-                .map_err(failed)?;
-            connection
-                .pragma_update(None, "wal_autocheckpoint", 0)
-                .map_err(failed)?;
+            set_up(&connection, &options).map_err(failed)?;
             schema::migrate(&mut connection, &path)?;
         }
         let house = Arc::new(House::default());
@@ -328,6 +306,29 @@ fn make_folder(path: &Path) -> Result<(), StoreError> {
         );
         StoreError::new(StoreErrorKind::Denied, message)
     })
+}
+
+/// How the file is written.
+fn set_up(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
+    // Only a file that has nothing yet can be made so that it shrinks.
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    if pages == 0 {
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
+    // SQLite does not wait by itself where another process is making the same file.
+    let until = Instant::now() + BUSY;
+    while let Err(error) = connection.pragma_update(None, "journal_mode", "WAL") {
+        if error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) || Instant::now() > until {
+            return Err(error);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let synchronous = match options.survive_power_loss {
+        true => "FULL",
+        false => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)
 }
 
 fn connect(path: &Path, read_only: bool) -> Result<Connection, StoreError> {

@@ -38,6 +38,23 @@ fn run() -> RunId {
     RunId::parse("r").unwrap()
 }
 
+#[test]
+fn a_new_file_is_opened_by_many_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for at in 0..60 {
+        let file = folder.path().join(format!("{at}.db"));
+        let line = std::sync::Barrier::new(6);
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    line.wait();
+                    SqliteStore::open(&file).unwrap();
+                });
+            }
+        });
+    }
+}
+
 #[tokio::test]
 async fn what_was_appended_is_there_after_opening_again() {
     let folder = tempfile::tempdir().unwrap();
