@@ -181,7 +181,7 @@ pub(crate) struct RerunArgs {
     #[arg(long, value_name = "NODE")]
     pub(crate) from: Option<String>,
     /// Take over everything that has not changed: the same component and version, parameters and
-    /// inputs. What a node read from files or servers is not looked at again.
+    /// inputs. Nodes that read files or ask servers run again, unless they come before `--from`.
     #[arg(long)]
     pub(crate) cached: bool,
     /// Another graph than RUN's, for example a newer version of it.

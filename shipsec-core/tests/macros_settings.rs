@@ -70,6 +70,7 @@ pub(crate) struct Settings {
     category = "test",
     label = "All",
     execution = blocking,
+    volatile,
     timeout = "1.5m",
     heartbeat_timeout = 10,
     retry(
@@ -119,6 +120,7 @@ fn every_setting_arrives() {
     let all = get("test.every-thing.v2").unwrap().definition();
     assert_eq!((&*all.label, &*all.version), ("All", "1.0.0-beta.1+build"));
     assert_eq!(all.execution, Execution::Blocking);
+    assert!(all.volatile && !get("test.r").unwrap().definition().volatile);
     assert_eq!(all.timeout_seconds, Some(90.0));
     assert_eq!(all.heartbeat_timeout_seconds, Some(10.0));
     assert_eq!(all.retry.max_attempts, Some(5));

@@ -58,6 +58,7 @@ struct Options {
     category: Option<LitStr>,
     label: Option<LitStr>,
     blocking: bool,
+    volatile: bool,
     timeout: Option<u64>,
     heartbeat_timeout: Option<u64>,
     /// Fields of the retry settings, with their values.
@@ -73,6 +74,7 @@ impl Options {
             category: None,
             label: None,
             blocking: false,
+            volatile: false,
             timeout: None,
             heartbeat_timeout: None,
             retry: Vec::new(),
@@ -128,6 +130,8 @@ impl Options {
                 "async" => false,
                 _ => return Err(syn::Error::new(span, "expected blocking or async")),
             };
+        } else if is("volatile") {
+            self.volatile = true;
         } else if is("timeout") {
             self.timeout = Some(millis(key)?);
         } else if is("heartbeat_timeout") {
@@ -140,7 +144,7 @@ impl Options {
             return Err(unknown(
                 key,
                 "component",
-                "id, version, category, label, execution, timeout, heartbeat_timeout, retry, crate",
+                "id, version, category, label, execution, volatile, timeout, heartbeat_timeout, retry, crate",
             ));
         }
         Ok(())
@@ -194,6 +198,7 @@ impl Options {
         let blocking = self
             .blocking
             .then(|| quote!(.with_execution(#krate::component::Execution::Blocking)));
+        let volatile = self.volatile.then(|| quote!(.volatile()));
         let length = |millis| quote!(::core::time::Duration::from_millis(#millis));
         let timeout = self.timeout.map(|millis| {
             let length = length(millis);
@@ -219,7 +224,7 @@ impl Options {
         quote! {
             #krate::component::ComponentInfo::new(#id, #version)
                 .described(#label, #description, #category)
-                #blocking #timeout #heartbeat #retry
+                #blocking #volatile #timeout #heartbeat #retry
         }
     }
 }

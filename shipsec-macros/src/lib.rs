@@ -63,9 +63,10 @@ pub fn contract(input: TokenStream) -> TokenStream {
 /// Makes a component of an async function: a unit struct in CamelCase of the function's name.
 ///
 /// `#[component(id = "team.thing", version = "1.0.0", category = "text")]`, and where wanted
-/// `label = "…"`, `execution = blocking`, `timeout = "30s"`, `heartbeat_timeout = "10s"`,
-/// `retry(max_attempts = 5, initial_interval_seconds = 0.5, backoff_coefficient = 2.0,
-/// maximum_interval_seconds = 60)`, `crate = path`.
+/// `label = "…"`, `execution = blocking`, `volatile` (it may give something else where it runs again
+/// with the same inputs: it reads files, or asks a server), `timeout = "30s"`,
+/// `heartbeat_timeout = "10s"`, `retry(max_attempts = 5, initial_interval_seconds = 0.5,
+/// backoff_coefficient = 2.0, maximum_interval_seconds = 60)`, `crate = path`.
 #[proc_macro_attribute]
 pub fn component(attributes: TokenStream, item: TokenStream) -> TokenStream {
     function::component(attributes.into(), item.into()).into()

@@ -1,6 +1,6 @@
 //! Runs that repeat an earlier one, and what they take over.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -98,8 +98,19 @@ async fn use_token(input: Both, _: NoParams, _: &Context) -> Result<Text, Compon
     })
 }
 
+/// What there is outside of any run.
+static WORLD: Mutex<String> = Mutex::new(String::new());
+
+/// Looks at the world.
+#[component(id = "test.look", version = "1.0.0", category = "test", volatile)]
+async fn look(_: Text, _: NoParams, _: &Context) -> Result<Text, ComponentError> {
+    let text = WORLD.lock().unwrap().clone();
+    Ok(Text { text: Some(text) })
+}
+
 fn registry() -> Registry {
     let mut registry = Registry::new();
+    registry.register(Look).unwrap();
     registry.register_dyn(Arc::new(EntryPoint::new())).unwrap();
     registry.register(Add).unwrap().register(Branch).unwrap();
     registry
@@ -265,6 +276,37 @@ async fn a_node_and_all_after_it_run_again() {
     let (whole, _) = world.run(whole).await;
     assert_eq!(reused(&whole), "");
     assert_eq!(whole.parent.unwrap().run_id, first.run_id);
+}
+
+#[tokio::test]
+async fn what_looks_at_the_world_looks_again() {
+    let world = World::new();
+    let mut graph = graph(&json!({}));
+    for node in &mut graph.nodes {
+        // In the midst of a chain, and beside it.
+        if ["a", "e"].contains(&node.id.as_str()) {
+            node.component = "test.look".into();
+            node.data.config.params.clear();
+        }
+    }
+    let see = |text: &str| text.clone_into(&mut WORLD.lock().unwrap());
+    let again = |run: &RunView| World::request(&graph, "x").rerun_of(run.run_id.clone());
+    see("old ");
+    let (first, _) = world.run(World::request(&graph, "x")).await;
+    assert_eq!(text(&first, "d"), "old bd");
+    let (same, _) = world.run(again(&first).cached()).await;
+    assert_eq!(reused(&same), "start b c d", "it gave the same again");
+    see("new ");
+    let (other, _) = world.run(again(&same).cached()).await;
+    assert_eq!(
+        (reused(&other).as_str(), text(&other, "d")),
+        ("start", json!("new bd"))
+    );
+    // Who asks for a node and what comes after it takes over what comes before.
+    let (from, _) = world.run(again(&first).again_from("d")).await;
+    assert_eq!(reused(&from), "start a b c");
+    let (from, _) = world.run(again(&first).again_from("d").cached()).await;
+    assert_eq!(reused(&from), "start a b c");
 }
 
 #[tokio::test]

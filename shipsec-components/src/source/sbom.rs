@@ -84,7 +84,8 @@ pub struct SbomOutput {
     id = "source.sbom",
     version = "1.0.0",
     category = "source",
-    execution = blocking
+    execution = blocking,
+    volatile
 )]
 pub async fn source_sbom(
     input: SbomInput,

@@ -37,6 +37,9 @@ pub struct ComponentInfo {
     pub category: &'static str,
     /// Where its future is polled.
     pub execution: Execution,
+    /// Whether it may give something else where it runs again with the same parameters and inputs:
+    /// it reads files, asks servers, draws lots.
+    pub volatile: bool,
     /// Its retry settings; the workflow's override them, they override the defaults.
     pub retry: RetrySettings,
     /// Longest time of one attempt, unless the workflow says otherwise.
@@ -55,6 +58,7 @@ impl ComponentInfo {
             description: "",
             category: "other",
             execution: Execution::Async,
+            volatile: false,
             retry: RetrySettings::UNSET,
             timeout: None,
             heartbeat_timeout: None,
@@ -79,6 +83,14 @@ impl ComponentInfo {
     #[must_use]
     pub const fn with_execution(mut self, execution: Execution) -> Self {
         self.execution = execution;
+        self
+    }
+
+    /// Says that it may give something else where it runs again with the same parameters and inputs.
+    /// A rerun that takes over what has not changed runs it again.
+    #[must_use]
+    pub const fn volatile(mut self) -> Self {
+        self.volatile = true;
         self
     }
 
@@ -180,6 +192,9 @@ pub struct ComponentDefinition {
     pub output_schema: Json,
     /// Where its future is polled.
     pub execution: Execution,
+    /// Whether it may give something else where it runs again with the same parameters and inputs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub volatile: bool,
     /// Its retry settings.
     #[serde(default)]
     pub retry: RetrySettings,
@@ -210,6 +225,7 @@ impl ComponentDefinition {
             params_schema: object(),
             output_schema: object(),
             execution: info.execution,
+            volatile: info.volatile,
             retry: info.retry.clone(),
             timeout_seconds: info.timeout.map(|limit| limit.as_secs_f64()),
             heartbeat_timeout_seconds: info.heartbeat_timeout.map(|limit| limit.as_secs_f64()),

@@ -87,6 +87,11 @@ pub struct RunRequest {
 /// An earlier run that another repeats, and what is taken over from it. A node's outputs are taken
 /// over where it would do the same again: the component and its version, the parameters and all
 /// inputs are the same. Failed nodes always run again.
+///
+/// A node whose component is [`volatile`](crate::component::ComponentInfo::volatile) may give
+/// something else though all of that is the same. It is taken over where it comes before the node from
+/// which on to run again, and nowhere else; where it gives the same again, what comes after it has not
+/// changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rerun {
@@ -95,8 +100,7 @@ pub struct Rerun {
     /// The node to run again, with all nodes after it. Those before it are taken over; the others
     /// run again unless `cached` is set.
     pub from: Option<NodeId>,
-    /// Takes everything over that has not changed. What a node read from the world (files, a
-    /// server) is none of its inputs: it is not looked at again.
+    /// Takes everything over that has not changed.
     pub cached: bool,
 }
 

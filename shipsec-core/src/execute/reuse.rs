@@ -85,7 +85,7 @@ impl Reuse {
             return Err(ReuseError::UnknownRun);
         }
         let definition = plan.definition().clone();
-        let wanted = wanted(&definition, rerun)?;
+        let wanted = wanted(plan, rerun)?;
         if wanted.is_empty() {
             return Ok(None);
         }
@@ -139,11 +139,15 @@ impl Reuse {
 }
 
 /// The nodes whose outputs may be taken over, whether or not they are the same.
-fn wanted(definition: &Definition, rerun: &Rerun) -> Result<HashSet<NodeId>, ReuseError> {
-    let all = || definition.actions.iter().map(|action| action.node.clone());
+fn wanted(plan: &Plan, rerun: &Rerun) -> Result<HashSet<NodeId>, ReuseError> {
+    let definition = plan.definition();
+    let steady = || {
+        let nodes = plan.nodes.iter().filter(|node| !node.definition.volatile);
+        nodes.map(|node| node.node.id.clone())
+    };
     let Some(from) = &rerun.from else {
         return Ok(if rerun.cached {
-            all().collect()
+            steady().collect()
         } else {
             HashSet::new()
         });
@@ -167,13 +171,13 @@ fn wanted(definition: &Definition, rerun: &Rerun) -> Result<HashSet<NodeId>, Reu
         }
         reached
     };
-    if rerun.cached {
-        let after = reach(|edge| (&edge.source_ref, &edge.target_ref));
-        return Ok(all()
-            .filter(|node| node != from && !after.contains(node))
-            .collect());
+    let before = reach(|edge| (&edge.target_ref, &edge.source_ref));
+    if !rerun.cached {
+        return Ok(before);
     }
-    Ok(reach(|edge| (&edge.target_ref, &edge.source_ref)))
+    let after = reach(|edge| (&edge.source_ref, &edge.target_ref));
+    let beside = steady().filter(|node| node != from && !after.contains(node));
+    Ok(beside.chain(before.iter().cloned()).collect())
 }
 
 /// The edges that enter each node, in the order of the definition.

@@ -102,7 +102,8 @@ pub struct ReadOutput {
     id = "core.file.read",
     version = "1.0.0",
     category = "file",
-    execution = blocking
+    execution = blocking,
+    volatile
 )]
 pub async fn file_read(
     input: ReadInput,

@@ -110,7 +110,12 @@ pub struct RequestOutput {
 
 /// HTTP request. Sends a request and gives the answer; a status of 400 and more is an error whose
 /// kind says whether another attempt makes sense.
-#[component(id = "core.http.request", version = "1.0.0", category = "http")]
+#[component(
+    id = "core.http.request",
+    version = "1.0.0",
+    category = "http",
+    volatile
+)]
 pub async fn http_request(
     input: RequestInput,
     params: &RequestParams,

@@ -46,6 +46,7 @@ pub struct CallOutput {
     id = "core.workflow.call",
     version = "1.0.0",
     category = "workflow",
+    volatile,
     retry(max_attempts = 1)
 )]
 pub async fn workflow_call(

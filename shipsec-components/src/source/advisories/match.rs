@@ -74,7 +74,8 @@ pub struct MatchOutput {
     id = "source.advisories.match",
     version = "1.0.0",
     category = "source",
-    execution = blocking
+    execution = blocking,
+    volatile
 )]
 pub async fn advisories_match(
     input: MatchInput,

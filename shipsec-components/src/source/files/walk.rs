@@ -77,7 +77,8 @@ pub struct WalkOutput {
     id = "source.files.walk",
     version = "1.0.0",
     category = "source",
-    execution = blocking
+    execution = blocking,
+    volatile
 )]
 pub async fn files_walk(
     input: WalkInput,

@@ -80,7 +80,8 @@ pub struct ScanOutput {
     id = "source.secrets.scan",
     version = "1.0.0",
     category = "source",
-    execution = blocking
+    execution = blocking,
+    volatile
 )]
 pub async fn secrets_scan(
     input: ScanInput,
