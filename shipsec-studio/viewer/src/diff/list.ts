@@ -40,7 +40,7 @@ export function changeList(diff: RunDiff, hidden: ReadonlySet<string>, node: str
     if (own) own.push(change);
     else byNode.set(change.nodeId ?? "", [change]);
   }
-  const list = h("div", { class: "diff-list", "data-testid": "diff-list", role: "list", "aria-label": "Changes" });
+  const list = h("div", { class: "diff-list", "data-testid": "diff-list", role: "region", "aria-label": "Changes" });
   if (changes.length === 0) {
     list.append(h("p", { class: "hint" }, Object.keys(diff.counts).length === 0 ? "Nothing is different between these runs." : "Nothing of what is shown is different."));
     return list;
@@ -65,7 +65,7 @@ export function changeList(diff: RunDiff, hidden: ReadonlySet<string>, node: str
 }
 
 function heading(node: string, size: number, diff: RunDiff, events: ListEvents): HTMLElement {
-  if (!node) return h("div", { class: "diff-head" }, h("h3", null, "The run as a whole"), h("span", { class: "muted" }, many(size, "change")));
+  if (!node) return h("div", { class: "diff-head" }, h("h2", null, "The run as a whole"), h("span", { class: "muted" }, many(size, "change")));
   const has = (kind: string) => diff.changes.some((change) => change.nodeId === node && change.class === kind);
   const named = (label: string, run: string) => {
     const link = runLink(run, node);
@@ -75,14 +75,14 @@ function heading(node: string, size: number, diff: RunDiff, events: ListEvents):
     return link;
   };
   return h("div", { class: "diff-head" },
-    h("h3", null, button(cut(node, 80), () => events.select(node), { class: "link", "data-testid": `diff-node-${node}` })),
+    h("h2", null, button(cut(node, 80), () => events.select(node), { class: "link", "data-testid": `diff-node-${node}` })),
     h("span", { class: "muted" }, many(size, "change")), h("span", { class: "grow" }),
     h("span", { class: "muted" }, "open in "), !has("added") && named("first", diff.a.runId), !has("removed") && named("second", diff.b.runId));
 }
 
 function entry(change: Change, events: ListEvents): HTMLElement {
   const { class: kind, path = [], before, after } = change;
-  return h("div", { class: "change", role: "listitem", "data-class": kind, "data-testid": "diff-change" },
+  return h("div", { class: "change", "data-class": kind, "data-testid": "diff-change" },
     h("div", { class: "change-head" },
       h("span", { class: `tag class-${kind}` }, className(kind)),
       h("span", { class: "mono path" }, path.map((token) => cut(token, 80)).join(" / ")),

@@ -127,7 +127,7 @@ export class DiffPage implements Page {
     const [diff, sides] = [this.#diff, this.#sides];
     if (!diff || !sides) return;
     document.title = "Two runs · ShipSec Studio";
-    put(this.#head, this.#side("First", diff.a), icon("next"), this.#side("Second", diff.b), h("span", { class: "grow" }),
+    put(this.#head, h("h1", null, "Two runs"), this.#side("First", diff.a), icon("next"), this.#side("Second", diff.b), h("span", { class: "grow" }),
       h("span", { class: "muted", "data-testid": "diff-unchanged" }, `${many(diff.unchangedNodes, "node is", "nodes are")} the same`));
     put(this.#classes, ...Object.entries(diff.counts).map(([kind, number]) => button(`${className(kind)} ${count(number)}`, () => {
       if (!this.#hidden.delete(kind)) this.#hidden.add(kind);
@@ -150,7 +150,7 @@ export class DiffPage implements Page {
     if (this.#only.checked || this.#node) return;
     const changed = new Set(diff.changes.map((change) => change.nodeId));
     const same = sides[1].state.nodes.filter((node) => !changed.has(node.nodeId));
-    this.#list.append(h("h3", null, `The same in both (${same.length})`), h("ul", { class: "plain same" }, ...same.slice(0, 1000).map((node) => h("li", null, cut(node.nodeId, 80)))));
+    this.#list.append(h("h2", null, `The same in both (${same.length})`), h("ul", { class: "plain same" }, ...same.slice(0, 1000).map((node) => h("li", null, cut(node.nodeId, 80)))));
   }
 
   #side(name: string, side: RunSide): HTMLElement {

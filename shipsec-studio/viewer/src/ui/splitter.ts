@@ -1,16 +1,23 @@
 // The bar between two parts of a page, which somebody can drag, or move with the arrows.
 
-import { h } from "./dom.ts";
+import { h, set } from "./dom.ts";
 
 const LEAST = 90;
 
 /** A bar above an element that changes its height. */
 export function splitter(below: HTMLElement): HTMLElement {
   const bar = h("div", { class: "splitter", role: "separator", tabindex: 0, "aria-orientation": "horizontal", "aria-label": "Height of the console" });
+  const most = () => Math.max(LEAST, innerHeight - 280);
   const resize = (height: number) => {
-    const most = innerHeight - 280;
-    below.style.height = `${Math.round(Math.max(LEAST, Math.min(Math.max(LEAST, most), height)))}px`;
+    below.style.height = `${Math.round(Math.max(LEAST, Math.min(most(), height)))}px`;
   };
+  const tell = () => {
+    set(bar, "aria-valuemin", LEAST);
+    set(bar, "aria-valuemax", most());
+    set(bar, "aria-valuenow", below.clientHeight);
+  };
+  tell();
+  new ResizeObserver(tell).observe(below);
   bar.addEventListener("pointerdown", (event) => {
     const from = below.clientHeight + event.clientY;
     const move = (event: PointerEvent) => resize(from - event.clientY);
