@@ -28,6 +28,9 @@ pub struct WorkflowConfig {
     /// What a failure that nothing handles does to the rest.
     #[serde(default)]
     pub failure_policy: FailurePolicy,
+    /// Fields that this version does not know. A graph keeps them; what it compiles to has none.
+    #[serde(flatten)]
+    pub extra: Map<String, Json>,
 }
 
 impl WorkflowConfig {

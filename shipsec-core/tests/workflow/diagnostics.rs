@@ -68,6 +68,8 @@ fn misspelt() -> Json {
     graph["nodes"][1]["a/b"] = json!(1);
     graph["edges"][0]["targetHandel"] = json!("value");
     graph["edges"][0]["type"] = json!("error");
+    graph["config"] = json!({"maxConcurency": 2, "x-mine": 1});
+    graph["failurePolicy"] = json!("continue");
     graph
 }
 
@@ -314,8 +316,11 @@ fn all_problems_are_said_at_once() {
 fn a_setting_that_is_not_known_does_not_keep_a_graph_from_running() {
     let registry = registry();
     let graph = Graph::from_json(&misspelt().to_string()).unwrap();
-    let warnings = compile(&graph, &registry).unwrap().warnings;
-    assert_eq!(warnings.len(), 9, "{warnings}");
+    let compiled = compile(&graph, &registry).unwrap();
+    assert_eq!(compiled.warnings.len(), 11, "{}", compiled.warnings);
+    // What nobody knows stays with the graph, and is in no plan.
+    assert_eq!(graph.config.extra.len(), 2);
+    assert!(compiled.plan.config().extra.is_empty());
     // A canvas that nobody knows may write its own at each node.
     let mut many: Vec<_> = vec![("a", "test.pass", json!({}))];
     many.resize(2000, many[0].clone());

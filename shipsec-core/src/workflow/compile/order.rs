@@ -7,10 +7,11 @@ use std::{
 };
 
 use hashbrown::HashMap;
+use serde_json::Map;
 
 use super::{
     super::{
-        Code, Diagnostics, Graph, GraphEdge, GraphNode, Mapping, Plan, PlanNode,
+        Code, Diagnostics, Graph, GraphEdge, GraphNode, Mapping, Plan, PlanNode, WorkflowConfig,
         diagnostic::quoted, lists::Lists, plan::Group,
     },
     bind::Bound,
@@ -254,7 +255,10 @@ pub(super) fn plan(
         topology,
         nodes: planned,
         entrypoint: NodeIx(place[entrypoint]),
-        config: graph.config.clone(),
+        config: WorkflowConfig {
+            extra: Map::new(),
+            ..graph.config.clone()
+        },
         groups,
         source,
         definition: OnceLock::new(),

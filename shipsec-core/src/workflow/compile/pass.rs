@@ -92,7 +92,7 @@ pub fn compile(graph: &Graph, registry: &Registry) -> Result<Compiled, Diagnosti
     let roots = entrypoint.map(|_| (0..nodes.len()).filter(|at| reached(*at)).collect());
     let order = order::order(&nodes, &connected, roots, &mut found);
     bind::check_config(&graph.config, &mut found);
-    settings::check(&nodes, &edges, &mut found);
+    settings::check(graph, &nodes, &edges, &mut found);
     let (Some(order), Some(entrypoint), false) = (order, entrypoint, found.has_errors()) else {
         return Err(found);
     };

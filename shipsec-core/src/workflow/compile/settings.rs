@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::{
-    super::{Code, Diagnostics, GraphEdge, GraphNode, diagnostic::quoted},
+    super::{Code, Diagnostics, Graph, GraphEdge, GraphNode, diagnostic::quoted},
     bind::near_name,
 };
 use crate::pointer::token;
@@ -20,6 +20,9 @@ pub(super) const CONFIG: [&str; 9] = [
     "timeoutSeconds",
     "forEach",
 ];
+
+/// The settings in `config` of a graph.
+const CONFIG_OF_GRAPH: [&str; 3] = ["timeoutSeconds", "maxConcurrency", "failurePolicy"];
 
 /// What ShipSec Studio keeps there for itself.
 const CONFIG_OF_STUDIO: [&str; 2] = ["mode", "toolConfig"];
@@ -127,11 +130,23 @@ const MOST: usize = 100;
 /// Warns of fields that neither this version nor a canvas knows. What stands in `data` beside `config`
 /// is for whoever wrote it.
 pub(super) fn check(
+    graph: &Graph,
     nodes: &[(usize, &GraphNode)],
     edges: &[(usize, &GraphEdge)],
     found: &mut Diagnostics,
 ) {
     let mut unknown = Unknown { found, said: 0 };
+    for key in fields(&graph.config.extra, &[]) {
+        let path = || format!("/config/{}", token(key));
+        let of = || "the config of the graph".to_owned();
+        unknown.say(key, path, of, |found| near(key, &CONFIG_OF_GRAPH, found));
+    }
+    // What else stands there is for whoever wrote it.
+    for key in fields(&graph.extra, &[]).filter(|key| CONFIG_OF_GRAPH.contains(key)) {
+        let path = || format!("/{}", token(key));
+        let instead = |_: &Diagnostics| format!("move it to config.{key}");
+        unknown.say(key, path, || "the graph".to_owned(), instead);
+    }
     for (place, node) in nodes {
         let id = || format!("node {}", quoted(node.id.as_str()));
         for key in fields(&node.extra, &NODE_OF_CANVAS) {
@@ -227,7 +242,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::workflow::NodeConfig;
+    use crate::workflow::{NodeConfig, WorkflowConfig};
 
     /// The names are those that reading knows.
     #[test]
@@ -239,6 +254,8 @@ mod tests {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let config: BTreeSet<String> = names(&CONFIG);
         assert_eq!(properties(schemars::schema_for!(NodeConfig)), config);
+        let of_graph: BTreeSet<String> = names(&CONFIG_OF_GRAPH);
+        assert_eq!(properties(schemars::schema_for!(WorkflowConfig)), of_graph);
         let node: BTreeSet<String> = names(&NODE);
         assert_eq!(properties(schemars::schema_for!(GraphNode)), node);
         let edge: BTreeSet<String> = names(&EDGE);
