@@ -1,9 +1,10 @@
 // The panel of the selected node: everything that the log tells of it up to the moment.
 
-import type { ArtifactView, NodeView, RunState } from "../model.ts";
+import type { ArtifactView, NodeCounts, NodeView, RunState } from "../model.ts";
 import type { BoxLook } from "../canvas/looks.ts";
 import { answerForm } from "./answer.ts";
 import { button, h, put, type Child } from "./dom.ts";
+import { Items } from "./items.ts";
 import { jsonTree } from "./json.ts";
 import { longText } from "./long.ts";
 import { Sections } from "./sections.ts";
@@ -26,6 +27,8 @@ export interface PanelContext {
   /** Whether the newest moment is looked at: only then can a question be answered. */
   readonly newest: boolean;
   readonly look: BoxLook;
+  /** The items of a node that runs once for each. */
+  readonly items: readonly NodeView[];
   readonly attempts: readonly { attempt: number; started: number; ended?: number | undefined; outcome?: string | undefined }[];
 }
 
@@ -41,6 +44,7 @@ export class Panel {
   readonly element = h("aside", { class: "panel", "aria-label": "Node", "data-testid": "node-panel", hidden: true });
   readonly #events: PanelEvents;
   #sections: Sections | undefined;
+  #items: Items | undefined;
   #node = "";
 
   constructor(events: PanelEvents) {
@@ -57,7 +61,8 @@ export class Panel {
     if (id !== this.#node || !this.#sections) {
       this.#node = id;
       put(this.element);
-      this.#sections = new Sections(this.element, ["head", "answer", "error", "facts", "attempts", "outputs", "inputs", "params", "artifacts"]);
+      this.#sections = new Sections(this.element, ["head", "answer", "error", "facts", "attempts", "items", "outputs", "inputs", "params", "artifacts"]);
+      this.#items = undefined;
       this.element.scrollTop = 0;
     }
     const parts = this.#sections;
@@ -66,7 +71,7 @@ export class Panel {
     const label = text(field(own(field(definition, "nodes"), id), "label")) || id;
     parts.show("head", [label, look.look, look.note, node !== undefined], () => [
       h("header", null,
-        h("div", null, h("h2", null, cut(label, 120)), h("div", { class: "mono muted" }, cut(id, 120))),
+        h("div", null, h("h2", null, cut(label, 120)), label !== id && h("div", { class: "mono muted" }, cut(id, 120))),
         button("", () => this.#events.close(), { class: "quiet", "aria-label": "Close the panel", title: "Close (Esc)" }, icon("close"))),
       h("div", { class: "row-between" },
         h("span", { class: `chip is-${look.look}`, "data-testid": "node-state", "data-state": look.look }, icon(look.look), word(look.look)),
@@ -77,12 +82,18 @@ export class Panel {
       h("p", { class: "hint" }, `Here it waits for an answer: ${visible(asks.title)}. Go to the newest moment to give one.`),
     ]);
     parts.show("error", [node?.error, node?.skipReason, node?.cancelReason, node?.handledBy], () => this.#error(node));
-    parts.show("facts", [node, look.note, look.done, action], () => [h("dl", { class: "facts" }, ...this.#facts(node, action, look, state))]);
+    parts.show("facts", [node, look.note, look.done, action], () => [h("dl", { class: "facts" }, ...this.#facts(node, action, look, state.items?.[id]))]);
     parts.show("attempts", [context.attempts.length, context.attempts.at(-1)?.ended], () => context.attempts.length < 2 ? [] : [
       h("h3", null, "Attempts"),
       h("ol", { class: "attempts" }, ...context.attempts.map((one) => h("li", { value: one.attempt }, h("span", { class: `dot ${one.outcome ?? "running"}` }), ` ${one.outcome ?? "running"}`,
         one.ended !== undefined && h("span", { class: "muted" }, ` after ${span(one.ended - one.started)}`)))),
     ]);
+    const { items } = context;
+    parts.show("items", [items.length > 0], () => items.length === 0 ? [] : [
+      h("h3", null, "Items"),
+      (this.#items = new Items(context.run, (item) => [...this.#error(item), h("dl", { class: "facts" }, ...this.#facts(item, undefined)), item.outputs && ports(item.outputs, item.activePorts)])).element,
+    ]);
+    this.#items?.show(items, newest);
     parts.show("outputs", [node?.outputs, node?.activePorts], () => node?.outputs ? [
       h("h3", null, "Outputs"), ports(node.outputs, node.activePorts),
     ] : []);
@@ -124,13 +135,13 @@ export class Panel {
     return button(cut(node, 60), () => this.#events.select(node), { class: "link" });
   }
 
-  #facts(node: NodeView | undefined, action: unknown, look: BoxLook, state: RunState): Child[] {
+  #facts(node: NodeView | undefined, action: unknown, look?: BoxLook, items?: NodeCounts): Child[] {
     const rows: Child[] = [];
     const add = (name: string, ...value: Child[]) => rows.push(h("dt", null, name), h("dd", null, ...value));
     const component = node?.componentId ?? text(field(action, "componentId"));
     if (component) add("Component", h("span", { class: "mono" }, cut(`${component} ${node?.componentVersion ?? text(field(action, "componentVersion"))}`, 120)));
     if (node?.attempt) add("Attempt", count(node.attempt));
-    if (look.done !== undefined) add("Progress", `${count(look.done)}${look.total === undefined ? "" : ` of ${count(look.total)}`} ${oneLine(look.unit ?? "")}`);
+    if (look?.done !== undefined) add("Progress", `${count(look.done)}${look.total === undefined ? "" : ` of ${count(look.total)}`} ${oneLine(look.unit ?? "")}`);
     if (node?.progress?.message) add("Says", longText(node.progress.message, 300));
     if (node?.startedAt) add("Started", day(node.startedAt));
     if (node?.endedAt) add("Ended", day(node.endedAt));
@@ -141,7 +152,6 @@ export class Panel {
     for (const child of node?.childRuns ?? []) add("Called", runLink(child));
     const lines = node?.logCounts;
     if (lines) add("Log", (["error", "warn", "info", "debug"] as const).filter((level) => lines[level] > 0).map((level) => `${count(lines[level])} ${level}`).join(", ") || "nothing");
-    const items = node && state.items?.[node.nodeId];
     if (items) add("Items", Object.entries(items).filter(([, number]) => number > 0).map(([name, number]) => `${count(number)} ${oneLine(name)}`).join(", ") || "none");
     const each = field(action, "forEach");
     if (each !== undefined) add("For each", cut(text(each), 120));

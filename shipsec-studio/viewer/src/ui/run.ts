@@ -235,7 +235,7 @@ export class RunPage implements Page {
     const node = looks.node(this.#node);
     const box = { key: this.#node, node: this.#node } as Box;
     this.#panel.show(this.#node, node, state, {
-      run: this.#run, definition, newest: moment.at === log.last, look: looks.box(box), attempts: this.#attemptsOf(this.#node, moment.at),
+      run: this.#run, definition, newest: moment.at === log.last, look: looks.box(box), items: this.#node ? log.itemsAt(moment.at, this.#node) : [], attempts: this.#attemptsOf(this.#node, moment.at),
     });
     if (this.#goTo === undefined) note({ at: moment.live ? undefined : moment.at });
     const title = `${oneLine(text(definition?.title) || this.#run)} · ${statusWord(newest.status)} · ShipSec Studio`;
