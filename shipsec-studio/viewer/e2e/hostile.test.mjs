@@ -46,7 +46,7 @@ scene("hostile", "nothing that a component writes is obeyed", async (own) => {
   for (const node of ["say", "echo", "form", "fail", "joined"]) {
     await page.locator(by(`node-${node}`)).evaluate((one) => one.dispatchEvent(new MouseEvent("click", { bubbles: true })));
     await page.waitForSelector(`${by(`node-${node}`)}[data-selected]`);
-    await page.waitForFunction((node) => document.querySelector("[data-testid=node-panel] .part-head .mono")?.textContent === node, node);
+    await page.waitForFunction((node) => document.querySelector("[data-testid=node-panel]").dataset.node === node, node);
     // Folds are filled when they are opened, and hold further folds.
     await page.evaluate(async () => {
       for (let turn = 0; turn < 20; turn += 1) {

@@ -59,7 +59,7 @@ export class Panel {
       return;
     }
     if (id !== this.#node || !this.#sections) {
-      this.#node = id;
+      this.#node = this.element.dataset["node"] = id;
       put(this.element);
       this.#sections = new Sections(this.element, ["head", "answer", "error", "facts", "attempts", "items", "outputs", "inputs", "params", "artifacts"]);
       this.#items = undefined;
