@@ -77,6 +77,32 @@ pub(crate) async fn get(
         )
     })?;
     let found = &found.artifact;
+    let stored = Stored {
+        location: &found.location,
+        size: found.size,
+        sha256: &found.sha256,
+        media_type: &found.media_type,
+        name: &found.name,
+    };
+    send(&studio, &stored, query.inline, &headers).await
+}
+
+/// Bytes in artifact storage.
+pub(super) struct Stored<'a> {
+    pub(super) location: &'a str,
+    pub(super) size: u64,
+    pub(super) sha256: &'a str,
+    pub(super) media_type: &'a str,
+    pub(super) name: &'a str,
+}
+
+/// Sends them, or the part that is asked for, so that no browser takes them for a page.
+pub(super) async fn send(
+    studio: &Studio,
+    found: &Stored<'_>,
+    inline: bool,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let tag = format!("\"{}\"", found.sha256);
     let names_it = |name| {
         let value = headers
@@ -94,7 +120,7 @@ pub(crate) async fn get(
         // A part of something else would make no whole.
         let part = match names_it(header::IF_RANGE) {
             Some(false) => Part::All,
-            _ => part(&headers, found.size),
+            _ => part(headers, found.size),
         };
         let range = match part {
             Part::All => None,
@@ -106,8 +132,8 @@ pub(crate) async fn get(
             .as_ref()
             .map_or(found.size, |range| range.end - range.start);
         let bytes = match &range {
-            Some(range) => store.get_range(&found.location, range.clone()).await?,
-            None => store.get(&found.location).await?,
+            Some(range) => store.get_range(found.location, range.clone()).await?,
+            None => store.get(found.location).await?,
         };
         let mut response = Body::from_stream(bytes).into_response();
         response
@@ -140,10 +166,10 @@ pub(crate) async fn get(
             None => "application/octet-stream",
         },
     );
-    let inline = query.inline && harmless.is_some();
+    let inline = inline && harmless.is_some();
     say(
         header::CONTENT_DISPOSITION,
-        &disposition(inline, &found.name),
+        &disposition(inline, found.name),
     );
     say(header::ETAG, &tag);
     say(header::ACCEPT_RANGES, "bytes");

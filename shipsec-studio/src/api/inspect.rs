@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::{
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use shipsec_core::{
     RunId,
-    run::{NodeCounts, NodeView, RunOutputs, RunView, StatusReport},
+    run::{NodeCounts, NodeView, PortOutput, RunOutputs, RunView, StatusReport, ports},
     trace::RunFilter,
     workflow::{Definition, Layout, LayoutOptions},
 };
 
+use super::artifacts::{Stored, send};
 use crate::{
     Problem,
     extract::{InPath, InQuery, Reply},
@@ -186,9 +191,43 @@ pub(crate) async fn node(
     }))
 }
 
+/// The value of an output, from the log or from where it is kept.
+pub(crate) async fn output(
+    State(studio): State<Studio>,
+    InPath((run, node, port)): InPath<(String, String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let run = run_id(&run)?;
+    let view = latest(&studio, &run).await?;
+    let found = view.node(&node).ok_or_else(|| unknown_node(&run, &node))?;
+    let mut outputs = found.outputs.as_deref().map(ports).unwrap_or_default();
+    let why = match outputs.remove(port.as_str()) {
+        Some(PortOutput::Value { value, .. }) => return Ok(Reply(value).into_response()),
+        Some(PortOutput::Reference { reference, .. }) => {
+            let stored = Stored {
+                location: &reference.location,
+                size: reference.size,
+                sha256: &reference.sha256,
+                media_type: "application/json",
+                name: &format!("{node}.{port}.json"),
+            };
+            return send(&studio, &stored, false, &headers).await;
+        }
+        Some(PortOutput::Unreadable { message }) => message,
+        Some(_) => "a secret is never shown".to_owned(),
+        None => "it has given none so far".to_owned(),
+    };
+    Err(Problem::new(
+        StatusCode::NOT_FOUND,
+        "unknown-output",
+        "No such output",
+        format!("node {node:?} of run {run} has no value to show at port {port:?}: {why}"),
+    ))
+}
+
 fn unknown_node(run: &RunId, node: &str) -> Problem {
     Problem::new(
-        http::StatusCode::NOT_FOUND,
+        StatusCode::NOT_FOUND,
         "unknown-node",
         "No such node",
         format!("run {run} has no node {node:?}"),

@@ -35,16 +35,20 @@ const TAG: &str = "Names this version, for If-Match.";
 /// What `ETag` is with an artifact.
 const BYTES: &str = "Names these bytes, for If-Range and If-None-Match.";
 
+/// What `Range` takes.
+const RANGE: &str = "One range of bytes (RFC 9110, section 14).";
+
 /// What `Location` is of a run.
 const PLACE: &str = "Where the run is found, relative to the request.";
 
 /// The operations on one run.
-const OF_A_RUN: [&str; 13] = [
+const OF_A_RUN: [&str; 14] = [
     "getRun",
     "getRunStatus",
     "getRunState",
     "getRunOutputs",
     "getNode",
+    "getOutput",
     "getTrace",
     "listArtifacts",
     "getArtifact",
@@ -262,6 +266,24 @@ fn runs(api: Api) -> Api {
         |operation| operation.gives::<NodeDetail>(200, "The node."),
     )
     .on(
+        (Get, "/workflows/runs/{run}/nodes/{node}/outputs/{port}"),
+        (
+            "getOutput",
+            "The value of an output, also where it is too large for the log",
+        ),
+        inspect::output,
+        |operation| {
+            operation
+                .header("Range", RANGE)
+                .gives_media(200, "Its JSON, with secrets masked.", "application/json")
+                .gives_media(206, "The range.", "application/json")
+                .gives_nothing(
+                    304,
+                    "It is the one that the request names in If-None-Match.",
+                )
+        },
+    )
+    .on(
         (Get, "/workflows/runs/{run}/trace"),
         ("getTrace", "Events of a run, page by page"),
         trace::page,
@@ -309,7 +331,7 @@ fn runs(api: Api) -> Api {
         |operation| {
             operation
                 .query::<ArtifactQuery>()
-                .header("Range", "One range of bytes (RFC 9110, section 14).")
+                .header("Range", RANGE)
                 .header(
                     "If-Range",
                     "The ETag of what a part is wanted of; all of it comes otherwise.",

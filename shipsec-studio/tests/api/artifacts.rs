@@ -1,7 +1,10 @@
 //! Artifacts and their bytes.
 
+use std::sync::Arc;
+
 use reqwest::StatusCode;
 use serde_json::json;
+use shipsec_sqlite::SqliteStore;
 
 use crate::support::{Server, chain, problem};
 
@@ -99,4 +102,48 @@ async fn hostile_artifacts_do_nothing() {
         );
         assert!(!disposition.contains("=y"), "{disposition}");
     }
+}
+
+#[tokio::test]
+async fn an_output_is_given_wherever_it_is_kept() {
+    // A store in memory keeps large values as they are.
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("runs.db")).unwrap();
+    let server = Server::with(Arc::new(store), |host| host).await;
+    let large = json!({ "logs": 0, "progress": 0, "outputBytes": 1_000_000 });
+    let small = json!({ "logs": 0, "progress": 0, "outputBytes": 5 });
+    let nodes = [("large", "dev.emit", large), ("small", "dev.emit", small)];
+    server.keep(&chain("flow", &nodes)).await;
+    let run = server.ended("flow", json!({})).await;
+    let outputs = server.json(&format!("/workflows/runs/{run}/outputs")).await;
+    let kept = &outputs["nodes"]["large"]["text"];
+    assert_eq!(kept["kind"], "reference");
+    let path =
+        |node: &str, port: &str| format!("/workflows/runs/{run}/nodes/{node}/outputs/{port}");
+
+    let whole = server.get(&path("large", "text")).send().await.unwrap();
+    assert_eq!(whole.status(), StatusCode::OK);
+    let header = |name: &str| whole.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!(header("content-type"), "application/json");
+    assert_eq!(header("content-length"), kept["size"].to_string());
+    let saved = header("content-disposition");
+    assert!(
+        saved.starts_with("attachment; filename=\"large.text.json\""),
+        "{saved}"
+    );
+    let text: String = whole.json().await.unwrap();
+    assert_eq!(text.len(), 1_000_000);
+    let part = server
+        .get(&path("large", "text"))
+        .header("range", "bytes=1-3");
+    let part = part.send().await.unwrap();
+    assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(part.text().await.unwrap(), text[..3]);
+
+    let inline = server.json(&path("small", "text")).await;
+    assert_eq!(inline.as_str().map(str::len), Some(5));
+    let no_port = problem(server.get(&path("small", "nothing"))).await;
+    assert_eq!(no_port, (404, "unknown-output".to_owned()));
+    let no_node = problem(server.get(&path("nobody", "text"))).await;
+    assert_eq!(no_node, (404, "unknown-node".to_owned()));
 }

@@ -59,7 +59,7 @@ fn the_document_is_closed() {
     let count = ids.len();
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!((ids.len(), count), (count, 27));
+    assert_eq!((ids.len(), count), (count, 28));
 }
 
 #[tokio::test]

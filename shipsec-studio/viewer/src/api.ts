@@ -183,6 +183,9 @@ export class Api {
     const headers: Record<string, string> = bytes === undefined ? {} : { Range: `bytes=${bytes[0]}-${bytes[1]}` };
     return (await this.send("GET", ["workflows", "runs", id, "artifacts", artifact], { headers, signal })).blob();
   };
+  /** The JSON of an output, also where it is too large for the log. */
+  output = async (id: string, node: string, port: string): Promise<Blob> =>
+    (await this.send("GET", ["workflows", "runs", id, "nodes", node, "outputs", port])).blob();
   /** For a link, where the server wants no token. */
   artifactUrl = (id: string, artifact: string, inline = false): string =>
     this.url(["workflows", "runs", id, "artifacts", artifact], { inline: inline ? "true" : undefined });

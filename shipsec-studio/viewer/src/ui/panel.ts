@@ -3,14 +3,19 @@
 import type { ArtifactView, NodeCounts, NodeView, RunState } from "../model.ts";
 import type { BoxLook } from "../canvas/looks.ts";
 import { answerForm } from "./answer.ts";
+import { api, told } from "./api.ts";
 import { button, h, put, type Child } from "./dom.ts";
+import { notice, save } from "./dialog.ts";
 import { Items } from "./items.ts";
 import { jsonTree } from "./json.ts";
 import { longText } from "./long.ts";
 import { Sections } from "./sections.ts";
 import { icon, word } from "./states.ts";
-import { count, cut, day, field, millis, oneLine, size, span, text, visible } from "./text.ts";
+import { count, cut, day, field, fileName, millis, oneLine, size, span, text, visible } from "./text.ts";
 import { address, go, isPlain } from "./url.ts";
+
+/** Larger values are useless on a page. */
+const SHOWN = 16 * 1024 * 1024;
 
 /** What the panel can do. */
 export interface PanelEvents {
@@ -38,6 +43,15 @@ interface Input {
   readonly value: unknown;
   /** A port's output, all outputs of a node, or a value as it is. */
   readonly as: "port" | "ports" | "plain";
+  readonly handle?: string;
+}
+
+/** Where outputs come from, and how to look into what they only refer to. */
+interface Source {
+  readonly run: string;
+  readonly node: string;
+  readonly artifacts: readonly ArtifactView[];
+  open(artifact: ArtifactView): void;
 }
 
 export class Panel {
@@ -91,18 +105,19 @@ export class Panel {
     const { items } = context;
     parts.show("items", [items.length > 0], () => items.length === 0 ? [] : [
       h("h3", null, "Items"),
-      (this.#items = new Items(context.run, (item) => [...this.#error(item), h("dl", { class: "facts" }, ...this.#facts(item, undefined)), item.outputs && ports(item.outputs, item.activePorts)])).element,
+      (this.#items = new Items(context.run, (item) => [...this.#error(item), h("dl", { class: "facts" }, ...this.#facts(item, undefined)), item.outputs && ports(item.outputs, source(item.nodeId), item.activePorts)])).element,
     ]);
     this.#items?.show(items, newest);
+    const source = (node: string): Source => ({ run: context.run, node, artifacts: state.artifacts, open: (artifact) => this.#events.open(artifact) });
     parts.show("outputs", [node?.outputs, node?.activePorts], () => node?.outputs ? [
-      h("h3", null, "Outputs"), ports(node.outputs, node.activePorts),
+      h("h3", null, "Outputs"), ports(node.outputs, source(id), node.activePorts),
     ] : []);
     const inputs = this.#inputs(action, state, definition);
     parts.show("inputs", [action, ...inputs.map((input) => input.value)], () => inputs.length === 0 ? [] : [
       h("h3", null, "Inputs"),
-      ...inputs.map(({ port, from, value, as }) => h("div", { class: "port" },
+      ...inputs.map(({ port, from, value, as, handle = "" }) => h("div", { class: "port" },
         h("div", { class: "port-name" }, h("b", null, cut(port, 80)), from && button(`from ${cut(from.shown, 80)}`, () => this.#events.select(from.node), { class: "link" })),
-        value === undefined ? h("span", { class: "muted" }, "nothing yet") : as === "port" ? portValue(value) : as === "ports" ? ports(value as object) : jsonTree(value))),
+        value === undefined ? h("span", { class: "muted" }, "nothing yet") : as === "plain" ? jsonTree(value) : as === "port" ? portValue(value, handle, source(from?.node ?? "")) : ports(value as object, source(from?.node ?? "")))),
     ]);
     const params = field(action, "params");
     parts.show("params", [params], () => typeof params === "object" && params && Object.keys(params).length > 0 ? [h("h3", null, "Parameters"), jsonTree(params)] : []);
@@ -169,7 +184,7 @@ export class Panel {
       const node = text(field(mapping, "sourceRef"));
       const handle = text(field(mapping, "sourceHandle"));
       const outputs = state.nodes.find((other) => other.nodeId === node)?.outputs;
-      inputs.push({ port, from: { node, shown: handle ? `${node}.${handle}` : node }, value: handle ? own(outputs, handle) : outputs, as: handle ? "port" : "ports" });
+      inputs.push({ port, from: { node, shown: handle ? `${node}.${handle}` : node }, value: handle ? own(outputs, handle) : outputs, as: handle ? "port" : "ports", handle });
     }
     for (const [port, value] of Object.entries((field(action, "inputOverrides") as object | undefined) ?? {})) inputs.push({ port: `${port} (set by hand)`, value, as: "plain" });
     return inputs;
@@ -189,21 +204,45 @@ export function runLink(run: string, node?: string): HTMLElement {
 }
 
 /** The outputs of a node, port by port. */
-export function ports(outputs: object, active?: readonly string[]): HTMLElement {
+function ports(outputs: object, source: Source, active?: readonly string[]): HTMLElement {
   return h("div", null, ...Object.entries(outputs).map(([port, value]) => h("div", { class: "port" },
-    h("div", { class: "port-name" }, h("b", null, cut(port, 80)), active?.includes(port) && h("span", { class: "tag" }, "active")), portValue(value))));
+    h("div", { class: "port-name" }, h("b", null, cut(port, 80)), active?.includes(port) && h("span", { class: "tag" }, "active")), portValue(value, port, source))));
 }
 
-function portValue(value: unknown): Node {
+function portValue(value: unknown, port: string, source: Source): Node {
   const kind = field(value, "kind");
   if (kind === "secret") return h("span", { class: "tag" }, "secret ", text(field(value, "name")) && h("b", null, cut(text(field(value, "name")), 80)));
   if (kind === "reference") {
-    return h("span", null, h("span", { class: "tag" }, `kept in artifact storage, ${size(Number(field(value, "size")))}`), h("span", { class: "mono muted" }, ` sha256 ${cut(text(field(value, "sha256")), 12)}`));
+    return kept(value, port, source);
   }
   if (kind === "unreadable") return h("span", { class: "warning" }, visible(text(field(value, "message"))));
   if (kind !== "value") return jsonTree(value);
   const masked = list(field(value, "masked"));
-  return h("div", null, jsonTree(field(value, "value")), masked.length > 0 && h("small", { class: "muted" }, `${masked.length} secret${masked.length > 1 ? "s" : ""} masked`));
+  const inside = field(value, "value");
+  const file = source.artifacts.find((one) => one.sha256 === field(inside, "sha256") && one.location === field(inside, "location"));
+  return h("div", null, file && button(cut(file.name, 80), () => source.open(file), { class: "link", title: "Look into it" }, icon("file")), jsonTree(inside, file ? 0 : 1), masked.length > 0 && h("small", { class: "muted" }, `${masked.length} secret${masked.length > 1 ? "s" : ""} masked`));
+}
+
+/** A value that is too large for the log: fetched for whoever asks. */
+function kept(value: unknown, port: string, { run, node }: Source): HTMLElement {
+  const bytes = Number(field(value, "size"));
+  const name = fileName(`${node}.${port}.json`);
+  const body = h("div", { class: "kept" });
+  const fetched = (use: (blob: Blob) => unknown) => async () => {
+    try {
+      await use(await api.output(run, node, port));
+    } catch (error) {
+      notice(told(error), "error");
+    }
+  };
+  put(body,
+    h("span", { class: "tag" }, `kept in artifact storage, ${size(bytes)}`), h("span", { class: "mono muted" }, ` sha256 ${cut(text(field(value, "sha256")), 12)} `),
+    bytes <= SHOWN && button("Show", fetched(async (blob) => {
+      const json: unknown = JSON.parse(await blob.text());
+      put(body, jsonTree(json));
+    }), { class: "small", "data-testid": `show-${port}` }),
+    button("", fetched((blob) => save(blob, name)), { class: "quiet", "aria-label": `Download ${name}`, title: "Download" }, icon("download")));
+  return body;
 }
 
 function list(value: unknown): readonly unknown[] {
