@@ -137,6 +137,8 @@ export class Api {
   askToken: ((problem: Problem) => Promise<string | undefined>) | undefined;
   private asking: Promise<boolean> | undefined;
   private kept: string | undefined;
+  /** Milliseconds by which this clock is ahead of the server's. */
+  private ahead = 0;
 
   constructor(private readonly base: string = document.baseURI) {}
 
@@ -149,6 +151,9 @@ export class Api {
     if (token) storage()?.setItem(TOKEN, token);
     else storage()?.removeItem(TOKEN);
   }
+
+  /** What the server's clock says, in milliseconds since 1970 and to a second or so. */
+  now = (): number => Date.now() - this.ahead;
 
   health = (): Promise<{ status: string; version: string }> => this.json("GET", ["health"]);
   components = (): Promise<{ components: readonly Component[] }> => this.json("GET", ["components"]);
@@ -253,6 +258,9 @@ export class Api {
       if (options.signal?.aborted) throw error;
       throw new Problem(0, "No connection", "the server does not answer");
     }
+    // It tells whole seconds, and was on its way for some time: less than that is no difference.
+    const ahead = Date.now() - Date.parse(response.headers.get("Date") ?? "") - 500;
+    this.ahead = Math.abs(ahead) > 2000 ? ahead : 0;
     if (response.ok) return response;
     const problem = await problemOf(response);
     // With another token than the one that was refused it is worth another try.

@@ -96,3 +96,25 @@ test("a token is asked for once, kept, and sent", async () => {
     assert.equal((await caught(api.runs())).detail, "who are you?");
   });
 });
+
+test("the server's clock is what it says it is, where this one is another", async () => {
+  let date: string | undefined;
+  const answer: Answer = (_, response) => {
+    if (date === undefined) response.sendDate = false;
+    else response.setHeader("Date", date);
+    json(response, 200, {});
+  };
+  await withApi(answer, async (api) => {
+    for (const hours of [1, -1]) {
+      const there = Date.now() + hours * 3_600_000;
+      date = new Date(there).toUTCString();
+      await api.health();
+      assert.ok(Math.abs(api.now() - there) < 60_000, `${hours} h`);
+    }
+    // A server that does not tell is taken to have the same.
+    date = undefined;
+    await api.health();
+    const [before, now, after] = [Date.now(), api.now(), Date.now()];
+    assert.ok(before <= now && now <= after);
+  });
+});

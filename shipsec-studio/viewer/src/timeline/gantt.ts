@@ -2,7 +2,7 @@
 // began. Only the rows in sight exist.
 
 import type { Attempt, RunLog } from "../model.ts";
-import { frame, h, s, set } from "../ui/dom.ts";
+import { frame, h, s, say, set } from "../ui/dom.ts";
 import { fit } from "../ui/fit.ts";
 import { upTo } from "../ui/sorted.ts";
 import { oneLine, span } from "../ui/text.ts";
@@ -32,6 +32,9 @@ export class Gantt {
   /** Whether what began last stays in sight. */
   #following = true;
   #hidden = false;
+  /** Which bars there are, row by row. */
+  #bars: SVGRectElement[] = [];
+  #drawn = "";
 
   constructor(log: RunLog, scale: Scale, name: (node: string) => string, select: (node: string) => void) {
     this.#log = log;
@@ -103,17 +106,35 @@ export class Gantt {
     set(this.#svg, "width", clientWidth);
     set(this.#svg, "height", lanes.length * ROW);
     this.#svg.style.transform = `translateY(${first * ROW}px)`;
-    this.#rows.replaceChildren(...lanes.map((lane, at) => {
-      const row = s("g", { class: `lane${lane.node === this.#selected ? " selected" : ""}`, "data-lane": lane.node, role: "listitem", transform: `translate(0 ${at * ROW})` },
-        s("rect", { class: "ground", width: clientWidth, height: ROW }),
-        s("text", { x: NAMES - 10, y: 13 }, fit(this.#name(lane.node), NAMES - 20, lane.node === this.#selected ? "600 11px" : "400 11px")));
+    const names = lanes.map((lane) => this.#name(lane.node));
+    // The bars of a running attempt grow all the time: a row that is pointed at, or pressed, stays.
+    const drawn = JSON.stringify([first, clientWidth, this.#selected, names, lanes.map((lane) => [lane.node, lane.attempts.length])]);
+    if (drawn !== this.#drawn) {
+      this.#drawn = drawn;
+      this.#bars = [];
+      this.#rows.replaceChildren(...lanes.map((lane, at) => {
+        const chosen = lane.node === this.#selected;
+        const bars = lane.attempts.map(() => s("rect", { y: 4, height: ROW - 8, rx: 2 }, s("title")));
+        this.#bars.push(...bars);
+        return s("g", { class: `lane${chosen ? " selected" : ""}`, "data-lane": lane.node, role: "listitem", transform: `translate(0 ${at * ROW})` },
+          s("rect", { class: "ground", width: clientWidth, height: ROW }),
+          s("text", { x: NAMES - 10, y: 13 }, fit(names[at] ?? "", NAMES - 20, chosen ? "600 11px" : "400 11px")),
+          ...bars);
+      }));
+    }
+    let at = 0;
+    for (const [row, lane] of lanes.entries()) {
       for (const attempt of lane.attempts) {
+        const bar = this.#bars[at++];
+        if (!bar) continue;
         const from = this.#scale.length(attempt.started) * per;
         const to = this.#scale.length(attempt.ended ?? this.#scale.end) * per;
-        row.append(s("rect", { class: `attempt ${attempt.outcome ?? "running"}`, x: (NAMES + from).toFixed(1), y: 4, width: Math.max(2, to - from).toFixed(1), height: ROW - 8, rx: 2 },
-          s("title", null, oneLine(`${this.#name(lane.node)}, attempt ${attempt.attempt}: ${attempt.outcome ?? "running"}${attempt.ended === undefined ? "" : `, ${span(attempt.ended - attempt.started)}`}`))));
+        const outcome = attempt.outcome ?? "running";
+        set(bar, "class", `attempt ${outcome}`);
+        set(bar, "x", (NAMES + from).toFixed(1));
+        set(bar, "width", Math.max(2, to - from).toFixed(1));
+        say(bar.firstElementChild as Element, oneLine(`${names[row]}, attempt ${attempt.attempt}: ${outcome}${attempt.ended === undefined ? "" : `, ${span(attempt.ended - attempt.started)}`}`));
       }
-      return row;
-    }));
+    }
   }
 }

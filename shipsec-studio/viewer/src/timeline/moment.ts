@@ -37,6 +37,14 @@ export class Moment {
     this.#changed();
   }
 
+  /** It is so late now: a run that goes on and is followed reaches up to this. */
+  tick(now: number): void {
+    if (!this.live) return;
+    this.#scale.reach(now);
+    // Which event it is stays: one that has just come is shown by the whole page at once.
+    if (this.at) this.cursor = this.#scale.length(this.#scale.end);
+  }
+
   /** Follows the newest event. */
   goLive(): void {
     this.pause();
@@ -94,7 +102,7 @@ export class Moment {
       const passed = Math.min(100, Math.max(0, now - before));
       before = now;
       this.#cursor(this.cursor + passed * this.speed);
-      if (this.cursor >= this.#scale.whole) return this.goLive();
+      if (this.at >= this.#log.last) return this.goLive();
       this.#frame = requestAnimationFrame(tick);
       this.#changed();
     };
@@ -117,6 +125,6 @@ export class Moment {
 
   #set(sequence: number): void {
     this.at = sequence;
-    this.cursor = sequence ? this.#scale.length(this.#log.timeOf(sequence)) : 0;
+    this.cursor = sequence ? this.#scale.length(this.live ? this.#scale.end : this.#log.timeOf(sequence)) : 0;
   }
 }

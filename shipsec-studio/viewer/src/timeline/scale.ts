@@ -18,6 +18,9 @@ export class Scale {
   #times: number[] = [];
   #lengths: number[] = [];
   #last = 0;
+  #now = 0;
+  /** Whether the time since the last event is pressed together as well. */
+  #tail = false;
 
   constructor(log: RunLog, pressed: boolean) {
     this.#log = log;
@@ -39,6 +42,8 @@ export class Scale {
   grow(): boolean {
     const { last } = this.#log;
     if (last === this.#seen || last === 0) return false;
+    const now = this.#now;
+    this.reach(0);
     if (this.#seen === 0) {
       this.#last = this.#log.timeOf(1);
       this.#times = [this.#last];
@@ -56,7 +61,31 @@ export class Scale {
       }
     } else this.#last = this.#log.timeOf(last);
     this.#seen = last;
+    this.reach(now);
     return true;
+  }
+
+  /** Goes on until this time although nothing happens, where it is later than the last event. */
+  reach(now: number): void {
+    if (this.#tail) {
+      this.#times.length -= 2;
+      this.#lengths.length -= 2;
+    }
+    this.#now = now;
+    // Sooner than after a gap: else it would grow, and shrink again once it has become one.
+    this.#tail = this.#pressed && this.#seen > 0 && now - this.#last > PRESSED;
+    if (this.#tail) {
+      const before = this.length(this.#last);
+      this.#times.push(this.#last, now);
+      this.#lengths.push(before, before + PRESSED);
+    }
+  }
+
+  /** Milliseconds until what goes on has moved by a pixel, where the timeline is so many wide; infinite while it stands. */
+  pace(pixels: number): number {
+    const idle = this.#now - this.#last;
+    if (!this.#tail) return this.whole / Math.max(1, pixels);
+    return idle > GAP ? Infinity : GAP - idle + 1;
   }
 
   /** Time of the first event. */
@@ -64,14 +93,14 @@ export class Scale {
     return this.#times[0] ?? 0;
   }
 
-  /** Time of the last event. */
+  /** Time of the last event, or up to which it goes on. */
   get end(): number {
-    return this.#last;
+    return Math.max(this.#last, this.#now);
   }
 
   /** How long the timeline is; never 0. */
   get whole(): number {
-    return Math.max(1, this.length(this.#last));
+    return Math.max(1, this.length(this.end));
   }
 
   /** Where a time is on the timeline. */
@@ -98,7 +127,8 @@ export class Scale {
   gaps(): { at: number; to: number; millis: number }[] {
     const gaps = [];
     for (let at = 1; at + 1 < this.#times.length; at += 2) {
-      gaps.push({ at: this.#lengths[at] ?? 0, to: this.#lengths[at + 1] ?? 0, millis: (this.#times[at + 1] ?? 0) - (this.#times[at] ?? 0) });
+      const millis = (this.#times[at + 1] ?? 0) - (this.#times[at] ?? 0);
+      if (millis > GAP) gaps.push({ at: this.#lengths[at] ?? 0, to: this.#lengths[at + 1] ?? 0, millis });
     }
     return gaps;
   }

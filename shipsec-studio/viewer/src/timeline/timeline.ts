@@ -1,12 +1,17 @@
 // The timeline: one scrubber over the attempts of all nodes, and what moves it.
 
 import type { RunLog } from "../model.ts";
+import { api } from "../ui/api.ts";
 import { button, frame, h, put, s, say, set } from "../ui/dom.ts";
 import { icon } from "../ui/states.ts";
 import { clock, count, span } from "../ui/text.ts";
 import { EDGE, Gantt, NAMES } from "./gantt.ts";
 import { type Moment, SPEEDS } from "./moment.ts";
 import type { Scale } from "./scale.ts";
+
+/** A running attempt grows no more often than this, in milliseconds; the second where nothing shall move. */
+const PACE = [40, 1000] as const;
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Timeline {
   readonly element: HTMLElement;
@@ -26,6 +31,10 @@ export class Timeline {
   readonly #hair = h("div", { class: "hair" });
   readonly #scrubber: HTMLElement;
   readonly #drawAxis = frame(() => this.#ticks());
+  /** In a page that nobody sees no frame comes, and so none is asked for again. */
+  readonly #again = frame(() => this.show(false));
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #goesOn = false;
   #node = "";
   #mode = "";
 
@@ -89,15 +98,24 @@ export class Timeline {
     this.show(true);
   }
 
-  /** Shows the moment; with `grown` what the log has got as well. */
-  show(grown: boolean): void {
-    const [moment, log] = [this.#moment, this.#log];
-    if (grown) {
+  /** Shows the moment; with `grown` what the log has got as well. A run that goes on takes until now. */
+  show(grown: boolean, goesOn = this.#goesOn): void {
+    const [moment, log, scale] = [this.#moment, this.#log, this.#scale];
+    const width = Math.max(0, this.#scrubber.clientWidth - NAMES - EDGE);
+    const before = scale.end;
+    this.#goesOn = goesOn;
+    clearTimeout(this.#timer);
+    if (!goesOn) scale.reach(0);
+    else if (moment.live && log.connection === "live") {
+      moment.tick(api.now());
+      const wait = Math.max(PACE[still.matches ? 1 : 0], scale.pace(width));
+      if (wait < Infinity) this.#timer = setTimeout(this.#again, wait);
+    }
+    if (grown || scale.end !== before) {
       this.#gantt.grow();
       this.#drawAxis();
     }
-    const width = this.#scrubber.clientWidth - NAMES - EDGE;
-    const x = NAMES + (Math.min(1, moment.cursor / this.#scale.whole) * Math.max(0, width));
+    const x = NAMES + Math.min(1, moment.cursor / scale.whole) * width;
     this.#knob.style.transform = this.#hair.style.transform = `translateX(${x.toFixed(1)}px)`;
     this.#future.style.left = `${x.toFixed(1)}px`;
     const playing = String(moment.playing);
@@ -118,6 +136,12 @@ export class Timeline {
     set(this.#scrubber, "aria-valuemax", Math.max(1, log.last));
     set(this.#scrubber, "aria-valuenow", moment.at);
     set(this.#scrubber, "aria-valuetext", `event ${moment.at} of ${log.last}, ${span(passed)}${moment.live ? ", live" : ""}`);
+  }
+
+  /** Stops whatever it does. */
+  close(): void {
+    this.#goesOn = false;
+    clearTimeout(this.#timer);
   }
 
   #drag(event: PointerEvent, on: HTMLElement): void {

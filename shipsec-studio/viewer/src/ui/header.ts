@@ -3,6 +3,7 @@
 
 import type { RunDetails } from "../api.ts";
 import type { RunLog, RunState } from "../model.ts";
+import { api } from "./api.ts";
 import { copy } from "./dialog.ts";
 import { button, h, put, say, set } from "./dom.ts";
 import { sentence } from "./message.ts";
@@ -109,8 +110,8 @@ export class Header {
   tick(state: RunState, runs: boolean): void {
     const start = millis(state["startedAt"]);
     const then = state.sequence ? this.#log.timeOf(state.sequence) : NaN;
-    // A clock that is behind the server's must not take time away.
-    const to = runs ? Math.max(then, Date.now()) : then;
+    // The server's clock is known to a second only, and must not take time away.
+    const to = runs ? Math.max(then, api.now()) : then;
     say(this.#elapsed, Number.isFinite(to - start) ? span(to - start) : "–");
   }
 

@@ -149,6 +149,7 @@ export class RunPage implements Page {
     this.#moment.pause();
     this.#stopLog();
     clearInterval(this.#clock);
+    this.#timeline.close();
     this.#console.close();
     this.#artifacts.close();
     this.#log.close();
@@ -227,7 +228,7 @@ export class RunPage implements Page {
     const looks = new RunLooks(state, definition);
     this.#header.show(this.#details, state, newest, moment.live);
     this.#canvas.update(looks);
-    this.#timeline.show(this.#grown);
+    this.#timeline.show(this.#grown, this.#details !== undefined && !this.#details.run.interrupted && !ended && log.last > 0);
     this.#console.show(moment.at);
     this.#artifacts.show(state.artifacts);
     say(this.#tabs.artifacts.text, `Artifacts (${state.artifacts.length})`);
