@@ -10,7 +10,7 @@ import { progressText, type BoxLook } from "./looks.ts";
 
 /** A box on the screen. */
 export interface BoxElement {
-  readonly element: SVGGElement;
+  readonly element: SVGElement;
   show(look: BoxLook): void;
   select(selected: boolean): void;
 }
@@ -25,19 +25,17 @@ function told(box: Box, look: BoxLook): string {
   return [box.label, look.note, look.badge, progress && `${progress} ${look.unit ?? ""}`].filter(Boolean).map((part) => oneLine(part || "")).join(", ");
 }
 
-/** A rectangle, with the icon of its state where there is room for one. */
-export function farBox(box: Box, room: boolean): BoxElement {
-  const icon = room && s("path", { class: "node-icon", transform: `translate(${box.x + box.w / 2 - 34} ${box.y + box.h / 2 - 34}) scale(4.25)` });
-  // A thousand places of their own, as transforms of groups, would each be a layer's worth of work.
-  const element = s("g", { class: "node far", role: "button", tabindex: -1, "data-testid": testId(box), "data-key": box.key },
-    s("rect", { class: "card", x: box.x, y: box.y, width: box.w, height: box.h, rx: 10 }), icon);
+/** What one can point at and go to: how it looks is drawn with the others, as a thousand looks would each be computed. */
+export function farBox(box: Box): BoxElement {
+  const element = s("rect", {
+    class: "node far", role: "button", tabindex: -1, "data-testid": testId(box), "data-key": box.key, x: box.x, y: box.y, width: box.w, height: box.h, rx: 10,
+  });
   return {
     element,
     show(look) {
-      set(element, "class", `node far is-${look.look}${look.dim ? " dim" : ""}${look.mark ? ` mark-${look.mark}` : ""}`);
+      set(element, "class", `node far${look.mark && look.badge ? ` mark-${look.mark}` : ""}`);
       set(element, "data-state", look.look);
       set(element, "aria-label", told(box, look));
-      if (icon) set(icon, "d", iconPath(look.look));
     },
     select: (selected) => element.toggleAttribute("data-selected", selected),
   };

@@ -1,30 +1,42 @@
 // The canvas: draws a graph, only what is in sight, and changes only what looks another way than
-// before. Three layers: edges, motion, nodes; what moves repaints neither of the others.
+// before. Three layers: edges, motion, nodes; what moves repaints neither of the others. The layers
+// are larger than what is seen of them, and follow the camera as the pictures that they are: they are
+// drawn anew where that is too little, or too coarse, or as soon as the camera rests.
 
-import { button, h, put, s, set } from "../ui/dom.ts";
-import { icon } from "../ui/states.ts";
+import { button, h, later, put, s, set } from "../ui/dom.ts";
+import { icon, type Look } from "../ui/states.ts";
 import { oneLine } from "../ui/text.ts";
+import { Batch } from "./batch.ts";
 import { farBox, nearBox, type BoxElement } from "./box.ts";
 import { Camera, type Area } from "./camera.ts";
 import { fold, path, type Box, type Graph, type Line } from "./graph.ts";
 import type { BoxLook, LineLook, Looks } from "./looks.ts";
-import { around, keyOf, showLine } from "./shapes.ts";
+import { around, card, farClass, iconAt, keyOf, lineClass, showLine } from "./shapes.ts";
 import { finder } from "./finder.ts";
 
 /** Below this zoom a box is a rectangle; below the second one its name is all that can be read. */
 const FAR = 0.24;
 const MIDDLE = 0.66;
-/** So many lines far away are drawn as one path for each state. */
-const MERGE = 2500;
+/** More lines far away than this are drawn together. */
+const MERGE = 300;
 /** From this zoom on a rectangle has an icon, unless there are more than so many of them. */
 const ICON = 0.11;
 const ICONS = 1500;
-/** How often that is done while they change, in milliseconds. */
-const MERGE_EVERY = 250;
+/** So much is drawn beyond each side, as a part of what is seen. */
+const MARGIN = 0.3;
+/** A picture is shown so much larger than it was drawn, and so much smaller. */
+const COARSEST = 1.8;
+const FINEST = 0.55;
+/** The camera rests once it has not moved for so many milliseconds. */
+const REST = 120;
+/** So few boxes are drawn anew whenever the camera moves. */
+const FEW = 40;
 
-interface Shown<T, V, L> { readonly of: T; readonly view: V; look: string; seen?: L }
-interface LineElement { readonly element: SVGPathElement; readonly d: string }
+interface Shown<T, V, L> { readonly of: T; readonly place: number; readonly view: V; look: string; seen?: L }
+/** A line with the area that it goes through. */
+interface Way { readonly line: Line; readonly area: Area; d?: string }
 
+const NOWHERE: Area = { x: 0, y: 0, w: 0, h: 0 };
 const EMPTY: Graph = { boxes: [], lines: [], groups: [], headings: [], width: 0, height: 0 };
 
 /** Tells what the canvas cannot decide by itself. */
@@ -36,13 +48,20 @@ export interface CanvasEvents {
 export class Canvas {
   readonly element: HTMLElement;
   readonly #events: CanvasEvents;
-  readonly #port = h("div", { class: "view" });
+  readonly #world = h("div", { class: "world" });
+  readonly #port = h("div", { class: "view" }, this.#world);
   readonly #camera: Camera;
   readonly #finder = finder((key) => this.#found(key));
   readonly #worlds: SVGGElement[] = [];
   readonly #back = s("g");
-  readonly #merged = { open: s("path"), fired: s("path"), dead: s("path") };
+  readonly #farLines = new Batch((place) => this.#way(place), (look) => look.includes(" dead "));
+  readonly #nearLine = s("path", { class: "edge", "data-near": true });
   readonly #lines = s("g");
+  readonly #farBoxes = new Batch((place) => card(this.#order[place]!));
+  readonly #farIcons = new Batch((place, look) => {
+    const { x, y, w, h } = this.#order[place]!;
+    return iconAt(look.slice(look.indexOf("is-") + 3) as Look, x + w / 2 - 34, y + h / 2 - 34, 4.25);
+  });
   readonly #front = s("g");
   readonly #flow = s("path", { class: "flow" });
   readonly #halo = s("path", { class: "halo" });
@@ -54,17 +73,24 @@ export class Canvas {
   #order: Box[] = [];
   readonly #folded = new Set<string>();
   #boxes = new Map<string, Shown<Box, BoxElement, BoxLook>>();
-  #edges = new Map<string, Shown<Line, LineElement, LineLook>>();
-  #paths = new Map<string, string>();
+  /** By their places among the ways; without an element where they are drawn together. */
+  #edges = new Map<number, Shown<Line, SVGPathElement | undefined, LineLook>>();
+  #ways: Way[] = [];
   #detail = "";
   /** Which elements boxes have now. */
   #kind = "";
-  #drawn: Area = { x: 0, y: 0, w: 0, h: 0 };
+  #merged = false;
+  /** Whether there is room for icons, and whether there are some. */
+  #roomy = false;
+  #icons = false;
+  /** Where the camera was when the layers were drawn, and how far they go beyond what is seen. */
+  #base = { x: 0, y: 0, zoom: 1, left: 0, top: 0 };
+  /** What the layers show, and what there are elements for. */
+  #shown: Area = NOWHERE;
+  #drawn: Area = NOWHERE;
   #selected = "";
   #focus = "";
-  #merging = false;
-  #mergedAt = 0;
-  #mergeLater: ReturnType<typeof setTimeout> | undefined;
+  readonly #rest = later(() => this.#rested(), REST);
 
   constructor(label: string, events: CanvasEvents) {
     this.#events = events;
@@ -77,13 +103,12 @@ export class Canvas {
     for (const kind of ["open", "fired", "dead", "error"]) {
       defs.append(s("marker", { id: `arrow-${kind}`, class: `arrow ${kind}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto", markerUnits: "userSpaceOnUse" }, s("path", { d: "M1 1L7 4L1 7z" })));
     }
-    const edges = layer("edges", this.#back, ...Object.values(this.#merged), this.#lines);
+    const edges = layer("edges", this.#back, this.#farLines.element, this.#nearLine, this.#lines);
     edges.prepend(defs);
-    for (const [state, element] of Object.entries(this.#merged)) set(element, "class", `edge ${state} merged`);
-    const nodes = layer("nodes", this.#front);
+    const nodes = layer("nodes", this.#farBoxes.element, this.#farIcons.element, this.#front);
     set(this.#front, "role", "group");
     set(this.#front, "aria-label", label);
-    this.#port.append(edges, layer("motion", this.#halo, this.#flow), nodes);
+    this.#world.append(edges, layer("motion", this.#halo, this.#flow), nodes);
     this.#camera = new Camera(this.#port, () => this.#moved());
     const tools = h("div", { class: "tools", role: "toolbar", "aria-label": "Canvas" },
       this.#finder.element,
@@ -93,12 +118,15 @@ export class Canvas {
     this.element = h("section", { class: "canvas", "aria-label": label, "data-testid": "canvas" }, this.#port, tools, this.#empty);
     this.#front.addEventListener("click", (event) => this.#click(event));
     this.#back.addEventListener("click", (event) => this.#click(event));
-    nodes.addEventListener("click", (event) => {
-      if (event.target === nodes && !this.#camera.dragged) events.select(undefined);
+    this.#port.addEventListener("click", (event) => {
+      if ((event.target === nodes || event.target === this.#port) && !this.#camera.dragged) events.select(undefined);
     });
     this.#front.addEventListener("focusin", (event) => this.#focused(event));
     this.element.addEventListener("keydown", (event) => this.#key(event));
-    new ResizeObserver(() => this.#camera.moved ? this.#moved() : this.fit()).observe(this.#port);
+    new ResizeObserver(() => {
+      if (this.#camera.moved) this.#draw();
+      else this.fit();
+    }).observe(this.#port);
   }
 
   /** Shows a graph; `hint` stands in the middle where it is empty. */
@@ -154,7 +182,14 @@ export class Canvas {
     this.#graph = fold(this.#whole, this.#folded);
     this.#byKey = new Map(this.#graph.boxes.map((box) => [box.key, box]));
     this.#order = [...this.#graph.boxes].sort((a, b) => a.x - b.x || a.y - b.y);
-    this.#paths = new Map();
+    this.#ways = [];
+    for (const line of this.#graph.lines) {
+      const [a, b] = [this.#byKey.get(line.source), this.#byKey.get(line.target)];
+      if (!a || !b) continue;
+      let [x, y, right, bottom] = [Math.min(a.x, b.x), Math.min(a.y, b.y), Math.max(a.x, b.x) + a.w, Math.max(a.y, b.y) + a.h];
+      for (const bend of line.bends) [x, y, right, bottom] = [Math.min(x, bend.x), Math.min(y, bend.y), Math.max(right, bend.x), Math.max(bottom, bend.y)];
+      this.#ways.push({ line, area: { x, y, w: right - x, h: bottom - y } });
+    }
     this.#finder.set(this.#whole.boxes);
     this.#clear();
     this.#draw();
@@ -162,10 +197,16 @@ export class Canvas {
 
   #clear(): void {
     this.#boxes.clear();
-    this.#edges.clear();
     this.#front.replaceChildren();
+    this.#farBoxes.clear();
+    this.#farIcons.clear();
+    this.#clearLines();
+  }
+
+  #clearLines(): void {
+    this.#edges.clear();
     this.#lines.replaceChildren();
-    this.#detail = "";
+    this.#farLines.clear();
   }
 
   /** The box that holds a node: itself, or the folded group that it is in. */
@@ -175,85 +216,137 @@ export class Canvas {
   }
 
   #moved(): void {
+    const grown = this.#camera.zoom / this.#base.zoom;
+    const enough = inside(this.#inPicture(0), this.#shown);
+    if (!enough || grown > COARSEST || grown < FINEST || !this.#camera.moved) return this.#draw();
+    if (grown !== 1 && this.#boxes.size <= FEW) return this.#rested();
+    this.#follow();
+    this.#rest();
+  }
+
+  /** What is seen, with a margin, of where there is anything to see. */
+  #inPicture(margin: number): Area {
+    const { x, y, w, h: height } = this.#camera.seen(margin);
+    const { width, height: bottom } = this.#graph;
+    // Names of groups, headings and the ends of lines stand beyond the boxes.
+    const edge = 400;
+    const [left, top] = [Math.max(x, -edge), Math.max(y, -edge)];
+    return { x: left, y: top, w: Math.max(0, Math.min(x + w, width + edge) - left), h: Math.max(0, Math.min(y + height, bottom + edge) - top) };
+  }
+
+  /** Moves the layers as they are. */
+  #follow(): void {
     const { x, y, zoom } = this.#camera;
-    for (const world of this.#worlds) set(world, "transform", `translate(${x.toFixed(2)} ${y.toFixed(2)}) scale(${zoom.toFixed(5)})`);
-    const seen = this.#camera.seen(0);
-    const drawn = this.#drawn;
-    const inside = seen.x >= drawn.x && seen.y >= drawn.y && seen.x + seen.w <= drawn.x + drawn.w && seen.y + seen.h <= drawn.y + drawn.h;
-    const detail = zoom < FAR ? "far" : zoom < MIDDLE ? "middle" : "near";
-    // Far more is drawn than is seen after zooming in; that costs, and is drawn anew too.
-    const room = detail !== "far" || (zoom > ICON) === (this.#kind === "icon") || this.#order.length > ICONS;
-    if (!inside || detail !== this.#detail || !room || drawn.w > seen.w * 4) this.#draw();
+    const base = this.#base;
+    const grown = zoom / base.zoom;
+    // Between two pixels all of it would be blurred.
+    const exact = (place: number) => grown === 1 ? Math.round(place) : place;
+    const [right, down] = [exact(x + base.left - grown * (base.x + base.left)), exact(y + base.top - grown * (base.y + base.top))];
+    this.#world.style.transform = `translate(${right}px, ${down}px) scale(${grown})`;
+  }
+
+  /** The camera rests: what is shown becomes as fine as it can be, and has its margins again. */
+  #rested(): void {
+    const { zoom } = this.#camera;
+    if (this.#detailAt(zoom) !== this.#detail || zoom > ICON !== this.#roomy || !inside(this.#inPicture(MARGIN), this.#drawn)) this.#draw();
+    else if (zoom !== this.#base.zoom) this.#redraw();
+  }
+
+  /** Draws the layers for where the camera is. */
+  #redraw(): void {
+    const { x, y, zoom } = this.#camera;
+    const { clientWidth, clientHeight } = this.#port;
+    const [left, top] = [Math.ceil(clientWidth * MARGIN), Math.ceil(clientHeight * MARGIN)];
+    this.#base = { x, y, zoom, left, top };
+    this.#world.style.inset = `${-top}px ${-left}px`;
+    for (const world of this.#worlds) set(world, "transform", `translate(${(x + left).toFixed(2)} ${(y + top).toFixed(2)}) scale(${zoom.toFixed(5)})`);
+    this.#shown = this.#camera.seen(MARGIN);
+    this.#follow();
+  }
+
+  #detailAt(zoom: number): string {
+    return zoom < FAR ? "far" : zoom < MIDDLE ? "middle" : "near";
   }
 
   /** Makes what has come into sight, and takes away what has left it. */
   #draw(): void {
+    this.#redraw();
     const { zoom } = this.#camera;
-    const detail = zoom < FAR ? "far" : zoom < MIDDLE ? "middle" : "near";
+    const detail = (this.#detail = this.#detailAt(zoom));
     const far = detail === "far";
-    const room = zoom > ICON && this.#order.length <= ICONS;
-    const kind = far ? (room ? "icon" : "plain") : "card";
+    const kind = far ? "far" : "card";
     if (kind !== this.#kind) this.#clear();
     this.#kind = kind;
-    this.#detail = detail;
     set(this.#port, "data-detail", detail);
-    const area = (this.#drawn = this.#camera.seen(0.3));
-    const sees = (x: number, y: number, w: number, height: number) => x < area.x + area.w && x + w > area.x && y < area.y + area.h && y + height > area.y;
+    const area = (this.#drawn = this.#shown);
 
-    const inSight = this.#order.filter((box) => sees(box.x, box.y, box.w, box.h));
-    const keep = new Set(inSight.map((box) => box.key));
-    if (this.#focus) keep.add(this.#focus);
-    for (const [key, { view }] of this.#boxes) {
+    const keep = new Set<string>();
+    const near = this.#holder(this.#selected);
+    let first = "";
+    let number = 0;
+    for (const [place, box] of this.#order.entries()) {
+      if (!touches(box, area)) {
+        if (box.key === this.#focus) keep.add(box.key);
+        continue;
+      }
+      first ||= box.key;
+      number += 1;
+      keep.add(box.key);
+      if (this.#boxes.has(box.key)) continue;
+      const view = far ? farBox(box) : nearBox(box);
+      this.#boxes.set(box.key, { of: box, place, view, look: "" });
+      if (near === box.key) view.select(true);
+      this.#front.append(view.element);
+    }
+    for (const [key, { view, place }] of this.#boxes) {
       if (keep.has(key)) continue;
       view.element.remove();
       this.#boxes.delete(key);
+      this.#farBoxes.show(place, "");
+      this.#farIcons.show(place, "");
     }
-    for (const box of inSight) {
-      if (this.#boxes.has(box.key)) continue;
-      const view = far ? farBox(box, room) : nearBox(box);
-      this.#boxes.set(box.key, { of: box, view, look: "" });
-      if (this.#holder(this.#selected) === box.key) view.select(true);
-      this.#front.append(view.element);
+    this.#roomy = zoom > ICON;
+    const icons = far && this.#roomy && number <= ICONS;
+    if (icons !== this.#icons) {
+      this.#icons = icons;
+      this.#farIcons.clear();
+      for (const shown of this.#boxes.values()) shown.seen = undefined;
     }
     // One box takes part in the order of tabs; the arrows go on from there.
-    const first = this.#boxes.get(this.#focus) ?? this.#boxes.get(inSight[0]?.key ?? "");
-    if (first) set(first.view.element, "tabindex", 0);
+    const tab = this.#boxes.get(this.#focus) ?? this.#boxes.get(first);
+    if (tab) set(tab.view.element, "tabindex", 0);
 
-    const lines = this.#graph.lines.filter((line) => {
-      const [a, b] = [this.#byKey.get(line.source), this.#byKey.get(line.target)];
-      if (!a || !b) return false;
-      let [x, y, right, bottom] = [Math.min(a.x, b.x), Math.min(a.y, b.y), Math.max(a.x, b.x) + a.w, Math.max(a.y, b.y) + a.h];
-      for (const bend of line.bends) [x, y, right, bottom] = [Math.min(x, bend.x), Math.min(y, bend.y), Math.max(right, bend.x), Math.max(bottom, bend.y)];
-      return sees(x, y, right - x, bottom - y);
-    });
-    const merge = far && lines.length > MERGE;
-    const wanted = new Map(lines.map((line) => [line.key, line]));
-    for (const [key, { view }] of this.#edges) {
-      if (wanted.has(key) && !merge === view.element.isConnected) continue;
-      view.element.remove();
-      this.#edges.delete(key);
+    const places = new Set<number>();
+    for (const [place, way] of this.#ways.entries()) if (touches(way.area, area)) places.add(place);
+    const merged = far && places.size > MERGE;
+    if (merged !== this.#merged) this.#clearLines();
+    this.#merged = merged;
+    for (const [place, { view }] of this.#edges) {
+      if (places.has(place)) continue;
+      view?.remove();
+      this.#edges.delete(place);
+      this.#farLines.show(place, "");
     }
-    for (const [key, line] of wanted) {
-      if (this.#edges.has(key)) continue;
-      const d = this.#path(line);
-      const element = s("path", { d, "data-testid": `edge-${line.key}` });
-      element.append(s("title", null, oneLine(`${line.id}: ${line.source} to ${line.target}${line.kind === "success" ? "" : `, ${line.kind}`}`)));
-      if (!merge) this.#lines.append(element);
-      this.#edges.set(key, { of: line, view: { element, d }, look: "" });
+    for (const place of places) {
+      if (this.#edges.has(place)) continue;
+      const { line } = this.#ways[place]!;
+      let view: SVGPathElement | undefined;
+      if (!merged) {
+        view = s("path", { d: this.#way(place), "data-testid": `edge-${line.key}` },
+          s("title", null, oneLine(`${line.id}: ${line.source} to ${line.target}${line.kind === "success" ? "" : `, ${line.kind}`}`)));
+        this.#lines.append(view);
+      }
+      this.#edges.set(place, { of: line, place, view, look: "" });
     }
     this.#drawGroups();
     this.#near();
     this.#paint();
   }
 
-  #path(line: Line): string {
-    let d = this.#paths.get(line.key);
-    if (d === undefined) {
-      const [source, target] = [this.#byKey.get(line.source), this.#byKey.get(line.target)];
-      d = source && target ? path(line, source, target) : "";
-      this.#paths.set(line.key, d);
-    }
-    return d;
+  /** The way of a line, as an SVG path. */
+  #way(place: number): string {
+    const way = this.#ways[place]!;
+    return (way.d ??= path(way.line, this.#byKey.get(way.line.source)!, this.#byKey.get(way.line.target)!));
   }
 
   #drawGroups(): void {
@@ -279,12 +372,15 @@ export class Canvas {
   #paint(): void {
     const looks = this.#looks;
     if (!looks) return;
+    const far = this.#kind === "far";
     let halo = "";
     for (const shown of this.#boxes.values()) {
       const look = looks.box(shown.of);
       if (look.look === "running") halo += around(shown.of);
       if (shown.seen === look) continue;
       shown.seen = look;
+      if (far) this.#farBoxes.show(shown.place, farClass(look));
+      if (this.#icons) this.#farIcons.show(shown.place, look.look === "idle" ? "" : `far-icon${look.dim ? " dim" : ""} is-${look.look}`);
       const key = keyOf(look);
       if (shown.look === key) continue;
       shown.look = key;
@@ -292,40 +388,39 @@ export class Canvas {
     }
     set(this.#halo, "d", halo);
     let flow = "";
-    const merged = { open: "", fired: "", dead: "" };
     for (const shown of this.#edges.values()) {
       const look = looks.line(shown.of);
-      if (look.passing) flow += shown.view.d;
-      if (!shown.view.element.isConnected) {
-        merged[look.state] += shown.view.d;
-        continue;
-      }
+      if (look.passing) flow += this.#way(shown.place);
       if (shown.seen === look) continue;
       shown.seen = look;
+      if (!shown.view) {
+        this.#farLines.show(shown.place, lineClass(shown.of, look));
+        continue;
+      }
       const key = `${look.state}${look.passing}${look.dim}`;
       if (shown.look === key) continue;
       shown.look = key;
-      showLine(shown.view.element, shown.of, look);
+      // What nothing goes through lies below what something does.
+      if ((look.state === "dead") !== (shown.view.dataset["state"] === "dead")) {
+        if (look.state === "dead") this.#lines.prepend(shown.view);
+        else this.#lines.append(shown.view);
+      }
+      showLine(shown.view, shown.of, look);
     }
     set(this.#flow, "d", flow);
-    // Thousands of lines as one path are costly to draw, so that is done some times a second.
-    const wait = this.#mergedAt + MERGE_EVERY - performance.now();
-    if (this.#merging && wait > 0 && (merged.open || merged.fired || merged.dead)) {
-      this.#mergeLater ??= setTimeout(() => {
-        this.#mergeLater = undefined;
-        this.#paint();
-      }, wait);
-      return;
-    }
-    this.#merging = Boolean(merged.open || merged.fired || merged.dead);
-    this.#mergedAt = performance.now();
-    for (const [state, d] of Object.entries(merged)) set(this.#merged[state as "open"], "d", d);
+    for (const batch of [this.#farBoxes, this.#farIcons, this.#farLines]) batch.flush();
   }
 
   /** Marks the edges of what is selected. */
   #near(): void {
     const key = this.#holder(this.#selected);
-    for (const { of, view } of this.#edges.values()) view.element.toggleAttribute("data-near", key !== "" && (of.source === key || of.target === key));
+    let near = "";
+    for (const { of, place, view } of this.#edges.values()) {
+      const is = key !== "" && (of.source === key || of.target === key);
+      if (view) view.toggleAttribute("data-near", is);
+      else if (is) near += this.#way(place);
+    }
+    set(this.#nearLine, "d", near);
   }
 
   #toggle(group: string): void {
@@ -385,4 +480,14 @@ export class Canvas {
     this.#moved();
     this.#boxes.get(next.key)?.view.element.focus({ preventScroll: true });
   }
+}
+
+/** Whether two areas have anything in common. */
+function touches(a: Area, b: Area): boolean {
+  return a.x < b.x + b.w && a.x + a.w > b.x && a.y < b.y + b.h && a.y + a.h > b.y;
+}
+
+/** Whether all of an area, where it is one, is in another one. */
+function inside(a: Area, b: Area): boolean {
+  return a.w <= 0 || a.h <= 0 || a.x >= b.x && a.y >= b.y && a.x + a.w <= b.x + b.w && a.y + a.h <= b.y + b.h;
 }
