@@ -90,7 +90,11 @@ pub(crate) fn make_folder() -> Result<(), Failure> {
 }
 
 fn folder_for_itself() -> io::Result<()> {
-    fs::create_dir_all(FOLDER)?;
+    let mut make = fs::DirBuilder::new();
+    // What runs are given, and give, is nobody else's.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
+    make.recursive(true).create(FOLDER)?;
     let ignore = Path::new(FOLDER).join(".gitignore");
     let file = fs::OpenOptions::new()
         .write(true)

@@ -208,6 +208,7 @@ impl Feeds {
             listening,
             after,
             last,
+            ahead: VecDeque::new(),
             state: State::First,
             closing,
             _permit: permit,
@@ -321,6 +322,8 @@ struct Listener {
     after: u64,
     /// How far the log was at first.
     last: u64,
+    /// What was read of the store beyond what was given.
+    ahead: VecDeque<Frame>,
     state: State,
     closing: Closing,
     _permit: OwnedSemaphorePermit,
@@ -373,6 +376,7 @@ impl Listener {
         };
         match kept {
             Some((piece, last, is_final)) if !piece.is_empty() => {
+                self.ahead.clear();
                 self.went_on(last, is_final);
                 return Ok(Some(piece));
             }
@@ -417,18 +421,21 @@ impl Listener {
 
     /// A page of the store.
     async fn history(&mut self) -> Result<Option<Bytes>, String> {
-        let page = self.store.read(&self.run, self.after, PAGE).await;
-        let frames = page.and_then(|page| frames(&page));
-        let frames = frames.map_err(|error| error.to_string())?;
-        if frames.is_empty() {
+        if self.ahead.is_empty() {
+            let page = self.store.read(&self.run, self.after, PAGE).await;
+            let frames = page.and_then(|page| frames(&page));
+            self.ahead = frames.map_err(|error| error.to_string())?.into();
+        }
+        if self.ahead.is_empty() {
             return Err(format!("the log holds no event after {}", self.after));
         }
         let mut piece = BytesMut::new();
-        for frame in frames {
+        while piece.len() <= PIECE
+            && let Some(frame) = self.ahead.pop_front()
+        {
             piece.extend_from_slice(&frame.text);
             self.went_on(self.after + 1, frame.is_final);
-            // What is left of the page is read again.
-            if frame.is_final || piece.len() > PIECE {
+            if frame.is_final {
                 break;
             }
         }

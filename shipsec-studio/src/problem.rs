@@ -164,7 +164,7 @@ impl From<StorageError> for Problem {
                 StatusCode::GONE,
                 "artifact-gone",
                 "The bytes are not kept any more",
-                error,
+                "somebody has removed them from artifact storage",
             ),
             false => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,

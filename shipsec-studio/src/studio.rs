@@ -18,7 +18,7 @@ pub(crate) struct Inner {
     pub(crate) gate: Gate,
     pub(crate) metrics: Metrics,
     /// A permit for each thing that keeps a core busy.
-    busy: Semaphore,
+    busy: Arc<Semaphore>,
     /// A permit for each event stream.
     pub(crate) streams: Arc<Semaphore>,
 }
@@ -32,7 +32,7 @@ impl Studio {
             replays: Replays::new(host.store.clone()),
             gate: Gate::new(&host.limits),
             metrics: Metrics::new(),
-            busy: Semaphore::new(cores),
+            busy: Arc::new(Semaphore::new(cores)),
             streams: Arc::new(Semaphore::new(streams)),
             host,
         }))
@@ -44,9 +44,14 @@ impl Studio {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let permit = self.busy.acquire().await.map_err(Problem::internal)?;
+        let permit = self.busy.clone().acquire_owned().await;
+        let permit = permit.map_err(Problem::internal)?;
+        let work = move || {
+            // It goes on where the client has gone, and counts as long as it does.
+            let _permit = permit;
+            work()
+        };
         let done = tokio::task::spawn_blocking(work).await;
-        drop(permit);
         done.map_err(Problem::internal)
     }
 }

@@ -203,6 +203,21 @@ async fn a_damaged_file_is_named_and_strange_ones_are_left_alone() {
     assert_eq!(store.list(None, 10).await.unwrap().len(), 1);
     let first = store.get(&id("flow"), Some(1)).await.unwrap().unwrap();
     assert_eq!(first.graph.name, "one");
+
+    // What is no workflow is not removed, and what stands beside one stays.
+    std::fs::create_dir_all(folder.path().join("src/deep")).unwrap();
+    std::fs::write(folder.path().join("src/deep/main.rs"), "code").unwrap();
+    for (workflow, was_there) in [("src", false), ("file", false), ("other", true)] {
+        let removed = store.delete(&id(workflow), Expected::Anything).await;
+        assert_eq!(removed.unwrap(), was_there, "{workflow}");
+    }
+    assert!(folder.path().join("src/deep/main.rs").exists());
+    assert!(folder.path().join("file").exists());
+    assert!(!folder.path().join("other").exists());
+    std::fs::remove_file(path("2.json")).unwrap();
+    assert!(store.delete(&id("flow"), Expected::Anything).await.unwrap());
+    assert!(path("notes.txt").exists());
+    assert_eq!(store.get(&id("flow"), None).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -299,7 +299,12 @@ fn make_folder(path: &Path) -> Result<(), StoreError> {
     else {
         return Ok(());
     };
-    std::fs::create_dir_all(folder).map_err(|error| {
+    let mut make = std::fs::DirBuilder::new();
+    make.recursive(true);
+    // What runs are given, and give, is nobody else's.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
+    make.create(folder).map_err(|error| {
         let message = format!(
             "trace store {}: its folder cannot be made: {error}",
             path.display()

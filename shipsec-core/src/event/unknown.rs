@@ -6,7 +6,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value as Json};
 
 use super::EventKind;
-use crate::pointer;
+use crate::{pointer, value::Nesting};
 
 /// Where [`Record::extra`](super::Record::extra) keeps what is unknown inside the payload.
 pub(super) const PAYLOAD: &str = "payload";
@@ -38,20 +38,9 @@ pub(super) fn deep<'a, T>(
 
 /// How deep JSON is nested, at most.
 fn depth(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut quoted, mut escaped) = (false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'{' | b'[' if !quoted => depth += 1,
-            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    deepest
+    let mut nesting = Nesting::default();
+    nesting.take(text.as_bytes());
+    nesting.deepest()
 }
 
 /// Reads a payload, and keeps what its type does not know by its place.

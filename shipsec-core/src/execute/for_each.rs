@@ -555,7 +555,7 @@ impl EachNode {
         let outputs = finished.outputs.outputs(&self.inner_ids);
         if !scope.keeps_values {
             let recorded = finished.recorded_as(&self.inner_ids);
-            let large = spill::large_ports(&recorded);
+            let large = spill::large_ports(&recorded)?;
             if !large.is_empty() {
                 finished.masked = Some(spill::spill(&recorded, &large, &scope.artifacts).await?);
             }

@@ -7,11 +7,11 @@ use futures::stream;
 use tokio::sync::mpsc;
 
 use crate::{
-    ComponentError,
+    ComponentError, PortId,
     component::PortValues,
     event::{Outputs, ValueRef},
     storage::ArtifactStore,
-    value::Value,
+    value::{Shallow, TooDeep, Value},
 };
 
 /// The longest JSON text of an output port that an event carries inline, in bytes.
@@ -20,16 +20,25 @@ pub(crate) const INLINE_LIMIT: usize = 64 * 1024;
 const CHUNK: usize = 64 * 1024;
 
 /// The ports whose values are too large for an event.
-pub(crate) fn large_ports(outputs: &Outputs) -> Vec<usize> {
-    let large =
-        |value: Option<&Value>| value.is_some_and(|value| value.is_larger_than(INLINE_LIMIT));
-    outputs
-        .values
-        .iter()
-        .enumerate()
-        .filter(|(_, value)| large(*value))
-        .map(|(i, _)| i)
-        .collect()
+///
+/// # Errors
+///
+/// A `ValidationError` where a value is nested deeper than a log holds.
+pub(crate) fn large_ports(outputs: &Outputs) -> Result<Vec<usize>, ComponentError> {
+    let mut large = Vec::new();
+    for (index, value) in outputs.values.iter().enumerate() {
+        let Some(value) = value else { continue };
+        match value.is_large(INLINE_LIMIT) {
+            Ok(true) => large.push(index),
+            Ok(false) => {}
+            Err(error) => return Err(too_deep(&outputs.ports[index], error)),
+        }
+    }
+    Ok(large)
+}
+
+fn too_deep(port: &PortId, error: TooDeep) -> ComponentError {
+    ComponentError::validation(format!("output {port} is {error}"))
 }
 
 /// Stores the values of these ports, and gives the outputs with references in their place.
@@ -52,10 +61,12 @@ pub(crate) async fn spill(
             continue;
         }
         let port = &outputs.ports[index];
-        let stored = store(value.clone(), artifacts).await.map_err(|error| {
-            let message = format!("output {port} could not be stored: {}", error.message());
-            ComponentError::new(error.kind(), message).with_source(error)
-        })?;
+        let stored = store(port, value.clone(), artifacts)
+            .await
+            .map_err(|error| {
+                let message = format!("output {port} could not be stored: {}", error.message());
+                ComponentError::new(error.kind(), message).with_source(error)
+            })?;
         notes.refs.insert(port.clone(), stored);
     }
     Ok(Arc::new(Outputs {
@@ -65,12 +76,16 @@ pub(crate) async fn spill(
     }))
 }
 
-async fn store(value: Value, artifacts: &ArtifactStore) -> Result<ValueRef, ComponentError> {
+async fn store(
+    port: &PortId,
+    value: Value,
+    artifacts: &ArtifactStore,
+) -> Result<ValueRef, ComponentError> {
     let (send, receive) = mpsc::channel::<Bytes>(4);
     let writing = tokio::task::spawn_blocking(move || {
         let mut chunks = std::io::BufWriter::with_capacity(CHUNK, Chunks(send));
         value
-            .write_json(&mut chunks)
+            .write_json(Shallow::new(&mut chunks))
             .map_err(std::io::Error::from)?;
         chunks.flush()
     });
@@ -81,6 +96,7 @@ async fn store(value: Value, artifacts: &ArtifactStore) -> Result<ValueRef, Comp
     let stored = artifacts.put_stream(chunks).await;
     match writing.await {
         Ok(Ok(())) => {}
+        Ok(Err(error)) if TooDeep::is(&error) => return Err(too_deep(port, TooDeep)),
         Ok(Err(error)) if stored.is_ok() => {
             return Err(ComponentError::internal(format!(
                 "the value has no JSON: {error}"

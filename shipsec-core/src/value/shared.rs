@@ -12,6 +12,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::Value as Json;
 
+use super::nesting::{Shallow, TooDeep};
+
 /// A value could not become JSON, or JSON could not become a value of the type asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -139,31 +141,29 @@ impl Value {
         self.0.write(&mut out)
     }
 
+    /// Whether its JSON has more levels than a value may have: a node that gives one fails. Components
+    /// that put values into values ask before they do.
+    ///
+    /// Takes as long as writing the JSON.
+    pub fn is_too_deep(&self) -> bool {
+        let written = self.write_json(Shallow::new(std::io::sink()));
+        written.is_err_and(|error| error.is_io() && TooDeep::is(&error.into()))
+    }
+
+    /// What is known of its JSON text after at most `limit` bytes, and a few more.
+    pub(crate) fn is_large(&self, limit: usize) -> Result<bool, TooDeep> {
+        let mut text = Shallow::new(Within::new(limit));
+        match self.write_json(&mut text).map_err(std::io::Error::from) {
+            Err(error) if TooDeep::is(&error) => Err(TooDeep),
+            _ => Ok(text.into_inner().over),
+        }
+    }
+
     /// Whether the value's JSON text is longer than `limit` bytes. Stops writing at the limit.
     pub fn is_larger_than(&self, limit: usize) -> bool {
-        struct Count {
-            left: usize,
-            over: bool,
-        }
-        impl Write for Count {
-            fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
-                if buf.len() > self.left {
-                    self.over = true;
-                    return Err(std::io::ErrorKind::FileTooLarge.into());
-                }
-                self.left -= buf.len();
-                Ok(buf.len())
-            }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
-        }
-        let mut count = Count {
-            left: limit,
-            over: false,
-        };
-        let _ = self.write_json(&mut count);
-        count.over
+        let mut text = Within::new(limit);
+        let _ = self.write_json(&mut text);
+        text.over
     }
 
     /// Reads the value as a `T`: the value itself where it is one, else from its JSON.
@@ -176,6 +176,33 @@ impl Value {
             return Ok(value.clone());
         }
         T::deserialize(self.json()?).map_err(|error| ValueError::new(error.to_string()))
+    }
+}
+
+/// Takes so many bytes, and no more.
+struct Within {
+    left: usize,
+    over: bool,
+}
+
+impl Within {
+    fn new(left: usize) -> Self {
+        Self { left, over: false }
+    }
+}
+
+impl Write for Within {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        if buf.len() > self.left {
+            self.over = true;
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        self.left -= buf.len();
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -345,6 +372,22 @@ mod tests {
             tree.json().unwrap(),
             tree.get::<Json>().unwrap()
         ));
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_told() {
+        let nested = |levels: usize| {
+            let wrap = |inner: Json, _| Json::Array(vec![inner]);
+            Value::new((0..levels).fold(Json::from("[["), wrap))
+        };
+        assert!(!nested(120).is_too_deep());
+        assert!(nested(121).is_too_deep());
+        assert_eq!(nested(120).is_large(1000), Ok(false));
+        assert_eq!(nested(120).is_large(10), Ok(true));
+        assert_eq!(nested(121).is_large(1000), Err(TooDeep));
+        // It ends long before the stack does.
+        assert!(Value::new(vec![nested(100); 3]).is_large(1000).is_ok());
+        assert!(Value::new(vec![nested(120)]).is_too_deep());
     }
 
     #[test]

@@ -118,8 +118,9 @@ pub(super) async fn send(
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         // A part of something else would make no whole.
-        let part = match names_it(header::IF_RANGE) {
-            Some(false) => Part::All,
+        // A weak tag, or any, does not say that it is the same (RFC 9110, section 13.1.5).
+        let part = match headers.get(header::IF_RANGE) {
+            Some(wanted) if *wanted != *tag => Part::All,
             _ => part(headers, found.size),
         };
         let range = match part {
@@ -258,7 +259,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 fn disposition(inline: bool, name: &str) -> String {
     let kind = if inline { "inline" } else { "attachment" };
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let shown: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
+    let shown: String = last.chars().filter(|c| !misleads(*c)).take(200).collect();
     let shown = match shown.trim_start_matches('.') {
         "" => "artifact",
         shown => shown,
@@ -272,6 +273,12 @@ fn disposition(inline: bool, name: &str) -> String {
         .collect();
     let encoded = utf8_percent_encode(shown, ENCODED);
     format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
+/// Whether it makes a text look like another one: controls, line ends, and what turns its direction.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -289,7 +296,8 @@ mod tests {
             shown("../../.ssh/ä\"\r\nx: y"),
             "attachment; filename=\"__x_ y\"; filename*=UTF-8''%C3%A4%22x%3A%20y"
         );
-        for empty in ["", "...", "a/", "\u{7}"] {
+        assert!(shown("\u{202e}gpj.exe").ends_with("''gpj.exe"));
+        for empty in ["", "...", "a/", "\u{7}", "\u{202e}"] {
             assert!(shown(empty).contains("\"artifact\""), "{empty:?}");
         }
     }

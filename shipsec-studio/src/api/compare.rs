@@ -14,6 +14,9 @@ use crate::{
 /// How much of what artifact storage keeps is read to be compared in depth, in bytes.
 const MOST: u64 = 128 * 1024 * 1024;
 
+/// What may be ignored at once: each change is held against each of them.
+const RULES: usize = 100;
+
 /// Which runs, and how to compare them.
 #[derive(Debug, Default, JsonSchema)]
 #[schemars(rename_all = "camelCase")]
@@ -23,8 +26,8 @@ pub(crate) struct DiffQuery {
     /// The second run.
     b: String,
     /// What is not compared: `NODE/PORT/…`, with `*` for one token and `**` for any number. May be
-    /// repeated.
-    #[schemars(default)]
+    /// repeated, up to 100 times.
+    #[schemars(default, length(max = 100))]
     ignore: Vec<String>,
     /// Tells nodes whose duration differs by more than so many percent.
     #[schemars(default)]
@@ -79,6 +82,12 @@ pub(crate) async fn diff(
     let query = DiffQuery::read(fields)?;
     let (a, b) = (run_id(&query.a)?, run_id(&query.b)?);
     let (a, b) = (latest(&studio, &a).await?, latest(&studio, &b).await?);
+    if query.ignore.len() > RULES {
+        return Err(Problem::invalid(format!(
+            "ignore is there {} times: expected at most {RULES}",
+            query.ignore.len()
+        )));
+    }
     let mut options = DiffOptions::default();
     for rule in query.ignore.iter().filter(|rule| !rule.is_empty()) {
         let rule: IgnoreRule = rule

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json};
+use serde_json::{
+    Map, Value as Json,
+    value::{RawValue, to_raw_value},
+};
 use shipsec_core::event::{Event, Level};
 
 use super::inspect::run_id;
@@ -17,6 +20,8 @@ use crate::{
 
 /// Events that are read at once.
 const PAGE: usize = 4096;
+/// Bytes of events after which a page ends, unless it has a single one.
+const LARGE: usize = 8 * 1024 * 1024;
 /// Events that one request looks at, at most, where few fit.
 const LOOKED_AT: u64 = 100_000;
 
@@ -27,7 +32,7 @@ pub(crate) struct TraceQuery {
     /// Only events after this sequence number.
     #[serde(default)]
     after: u64,
-    /// How many at most.
+    /// How many at most; large events make a page end sooner.
     #[serde(default = "thousand")]
     #[schemars(range(min = 1, max = 10_000))]
     limit: u32,
@@ -51,7 +56,7 @@ fn thousand() -> u32 {
 pub(crate) struct TracePage {
     /// Those that fit, in the order of the log.
     #[schemars(with = "Vec<EventDocument>")]
-    events: Vec<Event>,
+    events: Vec<Box<RawValue>>,
     /// Sequence number of the last event that was looked at: `after` of the next page.
     cursor: u64,
     /// Sequence number of the last event of the log.
@@ -159,7 +164,8 @@ pub(crate) async fn page(
         return Err(Problem::unknown_run(&run));
     }
     let (mut events, mut cursor) = (Vec::new(), query.after);
-    while events.len() < limit && cursor - query.after < LOOKED_AT {
+    let mut bytes = 0;
+    while events.len() < limit && bytes < LARGE && cursor - query.after < LOOKED_AT {
         let size = match wanted.everything() {
             true => (limit - events.len()).min(PAGE),
             false => PAGE,
@@ -171,8 +177,10 @@ pub(crate) async fn page(
         for event in page {
             cursor = event.sequence;
             if wanted.has(&event) {
+                let event = to_raw_value(&event).map_err(Problem::internal)?;
+                bytes += event.get().len();
                 events.push(event);
-                if events.len() == limit {
+                if events.len() == limit || bytes >= LARGE {
                     break;
                 }
             }

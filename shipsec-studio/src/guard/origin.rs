@@ -27,7 +27,11 @@ pub(super) fn check(
             ),
         ));
     }
-    if let Some(origin) = headers.get(header::ORIGIN) {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    if let Some(origin) = origins.next() {
+        if origins.next().is_some() {
+            return Err(foreign());
+        }
         let origin = origin
             .to_str()
             .ok()
@@ -67,6 +71,7 @@ fn authority(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Problem> {
     let (host, other) = (hosts.next(), hosts.next());
     let host = host.filter(|_| other.is_none());
     host.and_then(|host| host.to_str().ok()?.parse().ok())
+        .filter(|authority: &Authority| !authority.as_str().contains('@'))
         .ok_or_else(|| {
             Problem::invalid("the request names no host, or several: expected one Host header")
         })
@@ -142,6 +147,7 @@ mod tests {
             &[][..],
             &[("host", "a b")],
             &[("host", "localhost"), ("host", "localhost")],
+            &[("host", "evil.test@localhost")],
         ] {
             assert_eq!(
                 ask(&access, headers),
@@ -176,6 +182,12 @@ mod tests {
         }
         assert!(with("sec-fetch-site", "cross-site").is_err());
         assert_eq!(with("sec-fetch-site", "same-origin"), Ok(()));
+        let twice = [
+            host,
+            ("origin", "http://localhost:3211"),
+            ("origin", "http://evil.test"),
+        ];
+        assert!(ask(&access, &twice).is_err());
         let link = [
             host,
             ("sec-fetch-site", "cross-site"),

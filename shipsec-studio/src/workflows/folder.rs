@@ -146,7 +146,10 @@ fn put(
     expected.check(id, newest.as_ref().map(|newest| &newest.version))?;
     let number = match newest {
         Some(newest) if newest.graph == graph => return Ok(newest.version),
-        Some(newest) => newest.version.version + 1,
+        Some(newest) => newest.version.version.checked_add(1).ok_or_else(|| {
+            let error = io::Error::other("no version number is left");
+            unusable(&folder, "written")(error)
+        })?,
         None => 1,
     };
     let version = WorkflowVersion::new(number, hash, Timestamp::now());
@@ -174,26 +177,19 @@ fn delete(root: &Path, id: &WorkflowId, expected: &Expected) -> Result<bool, Wor
     let folder = root.join(id.as_str());
     let newest = newest(&folder)?;
     expected.check(id, newest.as_ref().map(|newest| &newest.version))?;
-    // All versions go at once; the name begins with a dot, so that none is listed.
-    let bin = root.join(".removed");
-    empty(&bin);
-    match fs::rename(&folder, &bin) {
-        Ok(()) => {
-            empty(&bin);
-            Ok(true)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(unusable(&folder, "written")(error)),
+    if newest.is_none() {
+        return Ok(false);
     }
-}
-
-/// Whatever stays is removed the next time.
-fn empty(bin: &Path) {
-    if let Err(error) = fs::remove_dir_all(bin)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        tracing::warn!(bin = %bin.display(), %error, "a removed workflow is still on the disk");
+    // The newest one last: as long as it is there, so is the workflow.
+    for number in numbers(&folder)? {
+        let path = path(&folder, number);
+        fs::remove_file(&path).map_err(unusable(&path, "removed"))?;
     }
+    // What else somebody keeps there stays.
+    if let Err(error) = fs::remove_dir(&folder) {
+        tracing::debug!(folder = %folder.display(), %error, "the folder of a removed workflow stays");
+    }
+    Ok(true)
 }
 
 fn list(

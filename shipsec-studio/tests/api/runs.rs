@@ -1,8 +1,15 @@
 //! Runs: starting, looking, stopping, answering, comparing.
 
+use std::sync::Arc;
+
 use reqwest::StatusCode;
 use serde_json::{Value as Json, json};
-use shipsec_core::{RunId, run::RunView, trace::LeaseError};
+use shipsec_core::{
+    RunId,
+    run::RunView,
+    trace::{LeaseError, MemoryStore, TraceStore},
+};
+use shipsec_sqlite::SqliteStore;
 
 use crate::support::{Server, chain, given, problem};
 
@@ -458,4 +465,83 @@ async fn a_run_that_was_removed_and_comes_again_is_another_one() {
     let gone = problem(server.get(&format!("/workflows/runs/{run}/status"))).await;
     assert_eq!(gone, (404, "unknown-run".to_owned()));
     assert_eq!(start("new").await, run);
+}
+
+/// A run of so many nodes, each of which puts what the one before gave into a list.
+async fn packed(server: &Server, count: usize) -> Json {
+    let mut nodes = vec![json!({
+        "id": "start", "type": "core.workflow.entrypoint",
+        "data": { "config": { "params": { "runtimeInputs": [{ "id": "text", "type": "text" }] } } }
+    })];
+    let mut edges = Vec::new();
+    let mut before = ("start".to_owned(), "text");
+    for at in 0..count {
+        let id = format!("p{at}");
+        nodes.push(json!({
+            "id": id, "type": "core.array.pack",
+            "data": { "config": { "params": { "inputs": ["first"] } } },
+        }));
+        edges.push(json!({
+            "id": format!("e{at}"), "source": before.0, "sourceHandle": before.1,
+            "target": id, "targetHandle": "first",
+        }));
+        before = (id, "items");
+    }
+    let id = format!("packs-{count}");
+    server
+        .keep(&json!({ "id": id, "name": id, "nodes": nodes, "edges": edges }))
+        .await;
+    let run = server.ended(&id, json!({ "text": "x" })).await;
+    let path = format!("/workflows/runs/{run}");
+    for part in ["state", "outputs", "trace?limit=10000"] {
+        server.json(&format!("{path}/{part}")).await;
+    }
+    server.json(&format!("{path}/status")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_nest_without_end_fail_their_node_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let on_disk = SqliteStore::open(folder.path().join("runs.db")).unwrap();
+    let in_memory = MemoryStore::new();
+    for store in [
+        Arc::new(on_disk) as Arc<dyn TraceStore>,
+        Arc::new(in_memory),
+    ] {
+        let server = Server::with(store, |host| host).await;
+        assert_eq!(packed(&server, 120).await["status"], "COMPLETED");
+        let status = packed(&server, 300).await;
+        assert_eq!(status["status"], "FAILED");
+        assert_eq!(status["failure"]["nodeId"], "p120");
+        assert_eq!(
+            status["failure"]["error"]["kind"], "ValidationError",
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_large_events_ends_sooner() {
+    let params = json!({ "logs": 0, "progress": 0, "outputBytes": 3_000_000 });
+    let nodes: Vec<_> = ["a", "b", "c", "d", "e"]
+        .map(|id| (id, "dev.emit", params.clone()))
+        .into();
+    let server = with_flow(&nodes).await;
+    let run = server.ended("flow", json!({})).await;
+    let (mut after, mut pages, mut seen) = (0, 0, 0);
+    loop {
+        let page = server
+            .json(&format!(
+                "/workflows/runs/{run}/trace?limit=10000&after={after}"
+            ))
+            .await;
+        pages += 1;
+        seen += page["events"].as_array().unwrap().len() as u64;
+        after = page["cursor"].as_u64().unwrap();
+        if page["done"] == true {
+            assert_eq!(seen, page["lastSequence"].as_u64().unwrap());
+            break;
+        }
+    }
+    assert_eq!(pages, 2, "three of them are more than 8 MiB");
 }

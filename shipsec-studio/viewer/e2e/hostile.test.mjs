@@ -13,7 +13,12 @@ const BIDI = "safe\u202egnp.exe \u2066hidden\u2069 zero\u200bwidth \u{e0041}tag"
 const HOSTILE = `${MARKUP} ${ESCAPES} ${BIDI}`;
 const MARKDOWN = `# ${MARKUP}\n\n[click](javascript:${OWN}) ![x](http://203.0.113.9/pixel.png) <b onmouseover=${OWN}>b</b>\n\n| a | b |\n|---|---|\n| ${MARKUP.replaceAll("|", "")} | ${BIDI} |\n\n${"*_[".repeat(2000)}`;
 const SARIF = { version: "2.1.0", runs: [{ tool: { driver: { name: HOSTILE } }, results: [{ ruleId: HOSTILE, level: MARKUP, message: { text: HOSTILE }, locations: [{ physicalLocation: { artifactLocation: { uri: `javascript:${OWN}` } } }] }] }] };
+/** What takes long to read, unless somebody has thought of it. */
+const SLOW_MARKDOWN = `${"![](a".repeat(300)}\n\n`.repeat(120);
+const many = (what) => Array.from({ length: 30_000 }, (_, at) => what(at));
+const SLOW_SARIF = { version: "2.1.0", runs: [{ tool: { driver: { name: "slow", rules: many((at) => ({ id: `r${at}` })) } }, results: many((at) => ({ ruleId: `r${at}` })) }] };
 const files = [
+  ["slow.md", "text/markdown", SLOW_MARKDOWN], ["slow.sarif", "application/sarif+json", JSON.stringify(SLOW_SARIF)],
   ["page.html", "text/html", `<body onload=${OWN}>${MARKUP}`], ["shape.svg", "image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg" onload="${OWN}"><script>${OWN}</script></svg>`],
   ["run.js", "text/javascript", OWN], ["pixel.png", "image/png", MARKUP], ["notes.md", "text/markdown", MARKDOWN], ["results.sarif", "application/sarif+json", JSON.stringify(SARIF)],
   [MARKUP.replaceAll(/[\/\\:]/g, "_").slice(0, 120), "application/x-evil+json", JSON.stringify({ [MARKUP]: HOSTILE, ["__proto__"]: { polluted: true } })], [`${BIDI}.txt`.replaceAll("\u200b", ""), 'text/plain"; onclick="x', HOSTILE],

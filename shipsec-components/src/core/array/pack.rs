@@ -174,7 +174,12 @@ impl BoundNode for BoundPack {
                 self.inputs.len()
             ));
             let count = Value::new(items.len() as u64);
-            let values = [Some(Value::new(items)), Some(count)].into_iter().collect();
+            let items = Value::new(items);
+            if items.is_too_deep() {
+                let message = "the list would be nested deeper than a log holds";
+                return Err(ComponentError::validation(message));
+            }
+            let values = [Some(items), Some(count)].into_iter().collect();
             Ok(NodeOutput::new(&self.outputs, values))
         })
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use shipsec_core::{
-    ComponentError, Context, Params, Ports, WorkflowId, component, workflow::Graph,
+    ComponentError, Context, Params, Ports, Value, WorkflowId, component, workflow::Graph,
 };
 
 /// What `core.workflow.call` takes.
@@ -73,8 +73,13 @@ pub async fn workflow_call(
     let called = cx.call(plan, inputs).await?;
     let outputs = called.outputs.into_iter();
     let outputs = outputs.map(|(node, ports)| (node.to_string(), Json::Object(ports)));
+    let outputs = Json::Object(outputs.collect());
+    if Value::new(outputs.clone()).is_too_deep() {
+        let message = "the outputs together would be nested deeper than a log holds";
+        return Err(ComponentError::validation(message));
+    }
     Ok(CallOutput {
-        outputs: Json::Object(outputs.collect()),
+        outputs,
         run_id: called.run_id.to_string(),
     })
 }

@@ -386,10 +386,10 @@ impl Driver {
         match finished {
             Ok(mut finished) => {
                 if !shared.keeps_values {
-                    let large = spill::large_ports(&finished.recorded(plan_node));
-                    if !large.is_empty() {
-                        self.spill(shared, node, cx, at, finished, large);
-                        return;
+                    match spill::large_ports(&finished.recorded(plan_node)) {
+                        Ok(large) if large.is_empty() => {}
+                        Ok(large) => return self.spill(shared, node, cx, at, finished, large),
+                        Err(error) => return self.failed(shared, node, &cx, at, &error),
                     }
                 }
                 self.completed(shared, node, cx, at, finished);

@@ -211,13 +211,66 @@ impl FromStr for IgnoreRule {
     }
 }
 
-/// Whether the pattern fits the path, or what stands above it.
+/// Whether the pattern fits the path, or what stands above it. Takes no longer than the one is long
+/// times the other: only the last `**` may have to take more, because what stands before it fits as
+/// soon as it can.
 fn begins(pattern: &[Token], path: &[String]) -> bool {
-    match (pattern.first(), path.first()) {
-        (None, _) => true,
-        (Some(Token::Many), None) => begins(&pattern[1..], path),
-        (Some(_), None) => false,
-        (Some(Token::Many), Some(_)) => begins(&pattern[1..], path) || begins(pattern, &path[1..]),
-        (Some(token), Some(text)) => token.fits(text) && begins(&pattern[1..], &path[1..]),
+    let (mut at, mut place) = (0, 0);
+    // What follows the last `**`, and from where on it was tried.
+    let mut again = None;
+    loop {
+        match pattern.get(at) {
+            None => return true,
+            Some(Token::Many) => {
+                at += 1;
+                again = Some((at, place));
+                continue;
+            }
+            Some(token) if path.get(place).is_some_and(|text| token.fits(text)) => {
+                (at, place) = (at + 1, place + 1);
+                continue;
+            }
+            Some(_) => {}
+        }
+        match &mut again {
+            Some((after, from)) if *from < path.len() => {
+                *from += 1;
+                (at, place) = (*after, *from);
+            }
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_takes_no_longer_than_it_is_long() {
+        let path = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
+        let fits = |rule: &str, of: &str| {
+            let rule: IgnoreRule = format!("node/{rule}").parse().unwrap();
+            begins(&rule.path, &path(of))
+        };
+        for (rule, of, expected) in [
+            ("a", "a/b", true),
+            ("a/b", "a", false),
+            ("*/b", "a/b/c", true),
+            ("**/b", "b", true),
+            ("**/b/c", "b/b/b/c", true),
+            ("**/b/c", "b/c", true),
+            ("**/b/*/c", "a/b/b/c/c", true),
+            ("**/a/**/c/d", "x/a/c/b/a/c/d", true),
+            ("**/a/**/c/d", "x/c/d/a/c", false),
+            ("**", "a", true),
+            ("a/**", "a", true),
+            ("**/x", "a/b", false),
+        ] {
+            assert_eq!(fits(rule, of), expected, "{rule} of {of}");
+        }
+        // With each `**` tried against each place this would not end.
+        let many = format!("{}nothing", "**/a/".repeat(5_000));
+        assert!(!fits(&many, &"a/".repeat(5_000)));
     }
 }

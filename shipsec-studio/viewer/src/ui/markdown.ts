@@ -4,7 +4,8 @@
 import { h, type Child } from "./dom.ts";
 import { visible } from "./text.ts";
 
-const INLINE = /`([^`]+)`|\*\*(.+?)\*\*|__(.+?)__|\*([^*\s][^*]*?)\*|\b_([^_]+?)_\b|~~(.+?)~~|!?\[([^\]]*)\]\(([^)\s]+)[^)]*\)|<(https?:[^\s>]+)>/;
+/** Each part is bounded: what begins and never ends is looked for so far, and no further. */
+const INLINE = /`([^`]{1,500})`|\*\*(.{1,500}?)\*\*|__(.{1,500}?)__|\*([^*\s][^*]{0,500}?)\*|\b_([^_]{1,500}?)_\b|~~(.{1,500}?)~~|!?\[([^\][]{0,300})\]\(([^()\s]{1,500})[^()]{0,200}\)|<(https?:[^\s<>]{1,500})>/;
 /** What is longer is text: nobody writes so, save to keep a reader busy. */
 const LONGEST = 2000;
 /** Deeper emphasis than this is text. */

@@ -22,8 +22,9 @@ export function sarifTable(log: unknown): HTMLElement {
   const results = list(field(log, "runs")).flatMap((run) => {
     const driver = field(field(run, "tool"), "driver");
     const rules = list(field(driver, "rules"));
+    const byId = new Map(rules.toReversed().map((rule) => [field(rule, "id"), rule]));
     return list(field(run, "results")).map((result) => {
-      const rule = rules.find((rule) => field(rule, "id") === field(result, "ruleId")) ?? rules[Number(field(result, "ruleIndex"))];
+      const rule = byId.get(field(result, "ruleId")) ?? rules[Number(field(result, "ruleIndex"))];
       const place = field(list(field(result, "locations"))[0], "physicalLocation");
       const line = field(field(place, "region"), "startLine");
       return {
