@@ -361,7 +361,8 @@ pub(crate) struct HostArgs {
 /// What to serve, and to whom.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArgs {
-    /// The address to serve on. Any other than a loopback address needs a token.
+    /// The address to serve on. Any other than a loopback address needs a token. Whoever may ask can
+    /// run workflows, which read and write files, and ask other hosts, as you can.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3211")]
     pub(crate) bind: SocketAddr,
     /// A file with the bearer token that every request must bring, of 16 characters or more.

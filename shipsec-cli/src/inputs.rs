@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fs, io::Read as _, path::Path};
 
 use serde_json::{Map, Value as Json};
 use shipsec_core::{
+    SecretName,
     component::PortType,
     context::EnvSecrets,
     workflow::{Plan, RuntimeInput, check_inputs},
@@ -18,6 +19,8 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Secrets {
     pub(crate) source: EnvSecrets,
+    /// What they are, by name.
+    pub(crate) values: Vec<(SecretName, String)>,
     names: BTreeSet<String>,
 }
 
@@ -34,11 +37,14 @@ pub(crate) fn secrets(arguments: &[String]) -> Result<Secrets, Failure> {
                     "--secret takes NAME=ENV: a name, and the environment variable that holds it",
                 )
             })?;
-        if std::env::var_os(variable).is_none() {
+        let Some(value) = std::env::var_os(variable) else {
             return Err(Failure::unusable(format!(
                 "--secret {name}: its environment variable is not set; give the name of a \
                  variable, not its value"
             )));
+        };
+        if let Ok(value) = value.into_string() {
+            secrets.values.push((SecretName::from(name), value));
         }
         secrets.source = secrets.source.allow(name, variable);
         secrets.names.insert(name.to_owned());

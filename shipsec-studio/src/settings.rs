@@ -44,7 +44,9 @@ impl Token {
 pub struct WeakToken(usize);
 
 impl Access {
-    /// Everybody on this machine, and nobody else: requests must name a loopback host, so that no web
+    /// Everybody on this machine, and nobody else. They can run workflows, which do what the host's
+    /// components can: those that ship read and write files, and ask other hosts, as the user of this
+    /// process. Requests must name a loopback host, so that no web
     /// page reaches the API through a name of its own (DNS rebinding), and come from a loopback
     /// address. [`serve`](crate::serve()) refuses to listen on any other address with it; a host that
     /// serves the router itself must tell where requests come from, with axum's

@@ -22,7 +22,8 @@ const MOST: usize = 1000;
 
 pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     hosted(async |mut said| {
-        let access = access(args)?;
+        let token = token(args)?;
+        let access = access(args, token.clone())?;
         // An address that is taken is known before anything is made.
         let listener = TcpListener::bind(args.bind).await.map_err(|error| {
             Failure::unusable(format!(
@@ -44,7 +45,15 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         };
         let workflows = Arc::new(WorkflowFolder::new(folder));
         let registry = Arc::new(shipsec_components::registry());
-        let executor = LocalExecutor::builder(store.clone())
+        // What this process knows is in its environment, where workflows can read it.
+        let hidden = secrets.values.into_iter();
+        let hidden = hidden.map(|(name, value)| (Some(name), value));
+        let hidden = hidden.chain(token.map(|token| (None, token)));
+        let executor = hidden
+            .fold(
+                LocalExecutor::builder(store.clone()),
+                |builder, (name, value)| builder.hide(name, value),
+            )
             .artifacts(artifacts.store.clone())
             .secrets(Arc::new(secrets.source))
             .registry(registry.clone())
@@ -81,19 +90,21 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     })
 }
 
+fn token(args: &ServeArgs) -> Result<Option<String>, Failure> {
+    match &args.token_file {
+        Some(path) => read_token(path).map(Some),
+        None => Ok(args.token.clone()),
+    }
+}
+
 /// Who may ask: this machine alone, or whoever has the token.
-fn access(args: &ServeArgs) -> Result<Access, Failure> {
-    let token = match (&args.token_file, &args.token) {
-        (Some(path), _) => Some(read_token(path)?),
-        (None, Some(token)) => Some(token.clone()),
-        (None, None) => None,
-    };
+fn access(args: &ServeArgs, token: Option<String>) -> Result<Access, Failure> {
     let access = match token {
         Some(token) => Access::token(token).map_err(Failure::unusable)?,
         None if !args.bind.ip().is_loopback() => {
             return Err(Failure::unusable(format!(
-                "--bind {}: everybody who reaches this address could run workflows here; give a token \
-                 with --token-file FILE or in SHIPSEC_TOKEN, or bind to 127.0.0.1",
+                "--bind {}: everybody who reaches this address could run workflows here, which read and \
+                 write files as you can; give a token with --token-file FILE or in SHIPSEC_TOKEN, or bind to 127.0.0.1",
                 args.bind
             )));
         }

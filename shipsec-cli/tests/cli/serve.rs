@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    process::{Child, ChildStdout, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use nix::{
@@ -26,7 +26,12 @@ struct Server {
 impl Server {
     fn start(desk: &Desk, arguments: &[&str], token: Option<&str>) -> Self {
         let mut command = desk.command(&["serve", "--bind", "127.0.0.1:0"]);
-        command.args(arguments).stdout(Stdio::piped());
+        command.args(arguments);
+        Self::of(command, token)
+    }
+
+    fn of(mut command: Command, token: Option<&str>) -> Self {
+        command.stdout(Stdio::piped());
         match token {
             Some(token) => command.env("SHIPSEC_TOKEN", token),
             None => command.env_remove("SHIPSEC_TOKEN"),
@@ -145,6 +150,43 @@ fn it_asks_for_the_token() {
         assert_eq!(server.ask("GET", "/workflows", "", "").0, 401);
         let token = format!("authorization: Bearer {TOKEN}\r\n");
         assert_eq!(server.ask("GET", "/workflows", "", &token).0, 200);
+    }
+}
+
+/// What the process has in its environment is no secret to a workflow that reads files; its log has it
+/// masked all the same.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_the_server_keeps_to_itself_is_in_no_log() {
+    let desk = Desk::new();
+    let mut server = desk.command(&[
+        "serve",
+        "--bind",
+        "127.0.0.1:0",
+        "--secret",
+        "KEY=MADE_UP_KEY",
+    ]);
+    server.env("MADE_UP_KEY", "made-up-key-of-a-test");
+    let server = Server::of(server, Some(TOKEN));
+    let token = format!("authorization: Bearer {TOKEN}\r\n");
+    let graph = json!({
+        "id": "snoop", "name": "Snoop",
+        "nodes": [
+            {"id": "start", "type": "core.workflow.entrypoint", "data": {"config": {"params": {"runtimeInputs": []}}}},
+            {"id": "read", "type": "core.file.read", "data": {"config": {
+                "params": {"root": "/proc/self"}, "inputOverrides": {"path": "environ"}}}},
+        ],
+        "edges": [{"id": "e", "source": "start", "target": "read"}],
+    });
+    let (status, said) = server.ask("POST", "/workflows", &graph.to_string(), &token);
+    assert_eq!(status, 201, "{said}");
+    let (_, started) = server.ask("POST", "/workflows/snoop/run", "{}", &token);
+    let started: Json = serde_json::from_str(&started).unwrap();
+    let run = started["runId"].as_str().unwrap();
+    let (_, log) = server.ask("GET", &format!("/workflows/runs/{run}/events"), "", &token);
+    assert!(log.contains("MADE_UP_KEY="), "it was read: {log}");
+    for hidden in [TOKEN, "made-up-key-of-a-test"] {
+        assert!(!log.contains(hidden), "{log}");
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     store::keep_lease,
 };
 use crate::{
-    NodeId, Registry, RunId,
+    NodeId, Registry, RunId, SecretName,
     context::{Clock, NoSecrets, Questions, RunScope, SecretSource},
     event::{
         DefinitionSource, HashSource, ParentRun, Relation, StatusPayload, Timestamp, WorkflowStatus,
@@ -55,6 +55,7 @@ struct Inner {
     store: Arc<dyn TraceStore>,
     artifacts: ArtifactStore,
     secrets: Arc<dyn SecretSource>,
+    hidden: Vec<(Option<SecretName>, String)>,
     temp_root: Option<PathBuf>,
     settings: Settings,
     clock: Option<Timestamp>,
@@ -80,6 +81,15 @@ impl LocalExecutorBuilder {
     /// Where secrets come from. Default: there are none.
     pub fn secrets(mut self, secrets: Arc<dyn SecretSource>) -> Self {
         self.0.secrets = secrets;
+        self
+    }
+
+    /// Masks a value in whatever runs record, also where none has asked for it as a secret: what the
+    /// host keeps to itself, such as a token of its own, and what a component may come across in a file
+    /// or in the environment of the process. The name is that by which the source of secrets knows it,
+    /// where it does.
+    pub fn hide(mut self, name: Option<SecretName>, value: impl Into<String>) -> Self {
+        self.0.hidden.push((name, value.into()));
         self
     }
 
@@ -149,6 +159,7 @@ impl LocalExecutor {
             store,
             artifacts: ArtifactStore::memory(),
             secrets: Arc::new(NoSecrets),
+            hidden: Vec::new(),
             temp_root: None,
             settings: Settings {
                 grace: Duration::from_secs(10),
@@ -261,6 +272,9 @@ impl LocalExecutor {
     }
 
     fn scope(&self, plan: &Arc<Plan>, run: RunId, masker: Arc<Masker>, begin: Begin) -> RunScope {
+        for (name, value) in &self.0.hidden {
+            masker.learn(name.as_ref(), value);
+        }
         RunScope {
             run_id: run,
             plan: plan.clone(),
