@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use shipsec_core::{
     RunId, WorkflowId,
     event::{Event, Record, Timestamp, WorkflowStatus},
@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     Options,
     error::store_error,
-    house::{House, keep},
+    house::{House, keep, last_sequence},
     lease::{self, Life},
     remove,
     rows::{Reader, SELECT},
@@ -182,13 +182,7 @@ impl SqliteStore {
     async fn last_sequence(&self, run: &RunId) -> Result<u64, StoreError> {
         let run = run.clone();
         self.with_reader(move |connection, path| {
-            let failed = |error: rusqlite::Error| store_error(path, "reading", &error);
-            let sql = "SELECT last_sequence FROM runs WHERE run_id = ?1";
-            let mut select = connection.prepare_cached(sql).map_err(failed)?;
-            let last = select
-                .query_row([run.as_str()], |row| row.get(0))
-                .optional();
-            Ok(unsigned(last.map_err(failed)?.unwrap_or(0)))
+            last_sequence(connection, &run).map_err(|error| store_error(path, "reading", &error))
         })
         .await
     }
@@ -424,15 +418,16 @@ impl TraceStore for SqliteStore {
     }
 
     async fn wait_beyond(&self, run: &RunId, after: u64) -> Result<u64, StoreError> {
-        let _waiting = self.house.wait();
+        let waiting = self.house.wait(run);
         loop {
             // Listening begins before looking, so that nothing is missed in between.
-            let mut news = std::pin::pin!(self.house.news.notified());
+            let mut news = std::pin::pin!(waiting.news());
             news.as_mut().enable();
             let last = self.last_sequence(run).await?;
             if last > after {
                 return Ok(last);
             }
+            waiting.saw(last);
             news.await;
         }
     }

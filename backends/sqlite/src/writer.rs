@@ -57,7 +57,7 @@ impl Writer {
             }
             if let Some(Task::Other(work)) = task {
                 work(&mut self.connection);
-                self.house.grown();
+                self.house.grown([]);
             }
         }
     }
@@ -78,6 +78,7 @@ impl Writer {
         }
         match self.commit(&ready) {
             Ok(appended) => {
+                let runs: Vec<RunId> = ready.iter().map(|(job, _)| job.run.clone()).collect();
                 for ((job, _), appended) in ready.into_iter().zip(appended) {
                     match (appended, &job.lease) {
                         // Whoever does not wait any more finds the events in the log.
@@ -89,7 +90,7 @@ impl Writer {
                         (None, None) => {}
                     }
                 }
-                self.house.grown();
+                self.house.grown(&runs);
             }
             Err(error) => {
                 let error = store_error(&self.path, "appending", &error);
