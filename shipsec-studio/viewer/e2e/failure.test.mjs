@@ -1,7 +1,7 @@
 // A run that failed says why and where.
 
 import assert from "node:assert/strict";
-import { by, graph, scene, showsStatus } from "./harness.mjs";
+import { by, chain, graph, scene, showsStatus } from "./harness.mjs";
 
 scene("failure", "the header says why and where, and leads there", async (own) => {
   const server = await own.serve();
@@ -43,4 +43,43 @@ scene("failure", "the header says why and where, and leads there", async (own) =
   await page.waitForSelector(`${by("node-state")}[data-state=skipped]`);
   await page.click(`${by("node-panel")} .note-box button:has-text("boom")`);
   await page.waitForSelector(`${by("node-boom")}[data-selected]`);
+});
+
+scene("failure", "a long name keeps nothing from its place", async (own) => {
+  const server = await own.serve();
+  const name = "a workflow with a name that somebody has made of very many words ".repeat(4).trim();
+  const label = "a node with a long label too";
+  const run = await server.run(graph("long", { first: ["dev.sleep", { ms: 1 }, {}, label] }, ["start > first"], name));
+  await server.ended(run);
+  const page = await own.open(server, `?run=${run}&node=first`);
+  await showsStatus(page, "COMPLETED");
+  await page.waitForSelector(by("node-panel"));
+  await own.shot("long");
+  const inside = (selector) => page.locator(selector).evaluate((one) => {
+    const { left, right, top, bottom } = one.getBoundingClientRect();
+    const seen = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+    return right <= innerWidth && one.contains(seen);
+  });
+  assert.ok(await inside(by("rerun")), "the button is in sight");
+  assert.ok(await inside("button:has-text('.jsonl')"), "and so is the last one of the console");
+  const height = await page.locator(".run-top").evaluate((one) => one.clientHeight);
+  assert.ok(height < 44, `the head is one row, not ${height} pixels high`);
+});
+
+scene("failure", "a long row begins where it can be read, and all of it is shown to whoever asks", async (own) => {
+  const server = await own.serve();
+  const run = await server.run(chain("row", Array.from({ length: 20 }, (_, at) => [`n${at}`, "dev.sleep", { ms: 1 }])));
+  await server.ended(run);
+  const page = await own.open(server, `?run=${run}`);
+  await showsStatus(page, "COMPLETED");
+  const box = () => page.locator(by("node-start")).boundingBox();
+  await page.waitForSelector(by("node-start"));
+  await own.shot("row");
+  const near = await box();
+  assert.ok(near.x >= 0 && near.x < 60 && near.width > 100, JSON.stringify(near));
+  await page.keyboard.press("0");
+  await page.waitForSelector(by("node-n19"));
+  const far = await box();
+  assert.ok(far.width < 0.6 * near.width, JSON.stringify(far));
+  await own.shot("thread");
 });

@@ -11,6 +11,7 @@ scene("token", "a wrong token is refused, and the right one works", async (own) 
   const page = await own.open(server, `?run=${run}`);
   await page.waitForSelector(by("token"));
   await own.shot("asked");
+  assert.equal(await page.locator(`${by("rerun")}, ${by("compare")}, .part-facts .fact`).count(), 0, "nothing is said of a run that was not read");
   assert.equal(await page.locator("dialog").count(), 1, "it asks once");
   const enter = async (text) => {
     await page.fill(by("token"), text);

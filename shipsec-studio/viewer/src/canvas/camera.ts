@@ -5,6 +5,8 @@ import { frame } from "../ui/dom.ts";
 /** A rectangle of the picture. */
 export interface Area { readonly x: number; readonly y: number; readonly w: number; readonly h: number }
 
+/** From this zoom on names can be read. */
+const READABLE = 0.45;
 const LEAST = 0.02;
 const MOST = 2.5;
 /** How far a pointer moves before it drags and no longer clicks. */
@@ -61,12 +63,14 @@ export class Camera {
     this.#touched();
   }
 
-  /** Shows all of an area, no larger than it is. */
-  fit(area: Area): void {
+  /** Shows all of an area, no larger than it is; with `readable`, of a long row its beginning instead of a thread. */
+  fit(area: Area, readable = false): void {
     const { clientWidth: width, clientHeight: height } = this.#element;
     if (!width || !height || !area.w || !area.h) return;
-    this.zoom = Math.max(LEAST, Math.min(1, (width - 48) / area.w, (height - 48) / area.h));
-    this.x = (width - area.w * this.zoom) / 2 - area.x * this.zoom;
+    const [across, down] = [(width - 48) / area.w, (height - 48) / area.h];
+    const row = readable && across < READABLE && down >= READABLE;
+    this.zoom = row ? READABLE : Math.max(LEAST, Math.min(1, across, down));
+    this.x = (row ? 24 : (width - area.w * this.zoom) / 2) - area.x * this.zoom;
     this.y = (height - area.h * this.zoom) / 2 - area.y * this.zoom;
     this.#changed();
     this.moved = false;

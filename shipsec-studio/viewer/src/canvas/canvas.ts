@@ -88,6 +88,8 @@ export class Canvas {
   /** What the layers show, and what there are elements for. */
   #shown: Area = NOWHERE;
   #drawn: Area = NOWHERE;
+  /** Whether somebody wants to see everything, however small. */
+  #all = false;
   #selected = "";
   #focus = "";
   readonly #rest = later(() => this.#rested(), REST);
@@ -125,7 +127,7 @@ export class Canvas {
     this.element.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => {
       if (this.#camera.moved) this.#draw();
-      else this.fit();
+      else this.#fit();
     }).observe(this.#port);
   }
 
@@ -135,7 +137,7 @@ export class Canvas {
     this.#whole = graph;
     this.#empty.textContent = graph.boxes.length === 0 ? hint : "";
     this.#refold();
-    if (first || !this.#camera.moved) this.fit();
+    if (first || !this.#camera.moved) this.#fit();
   }
 
   /** Shows a moment. */
@@ -159,10 +161,15 @@ export class Canvas {
 
   /** Shows everything. */
   fit(): void {
+    this.#all = true;
+    this.#fit();
+  }
+
+  #fit(): void {
     const area = [...this.#graph.groups, { x: 0, y: this.#graph.headings.length ? -60 : 0, w: this.#graph.width, h: this.#graph.height + (this.#graph.headings.length ? 60 : 0) }];
     const x = Math.min(...area.map((one) => one.x));
     const y = Math.min(...area.map((one) => one.y));
-    this.#camera.fit({ x, y, w: Math.max(...area.map((one) => one.x + one.w)) - x, h: Math.max(...area.map((one) => one.y + one.h)) - y });
+    this.#camera.fit({ x, y, w: Math.max(...area.map((one) => one.x + one.w)) - x, h: Math.max(...area.map((one) => one.y + one.h)) - y }, !this.#all);
   }
 
   /** Puts the cursor into the search field. */

@@ -52,7 +52,7 @@ export class Header {
     const title = text(field(details?.definition, "title")) || text(state["workflowId"]) || text(report?.workflowId) || "Run";
     const run = this.#log.runId;
     this.#parts.show("title", [title], () => [
-      h("h1", null, cut(title, 100)),
+      h("h1", { title: oneLine(title) }, cut(title, 100)),
       button(cut(run, 48), () => void copy(run, "the run's id"), { class: "link mono", title: `${oneLine(run)}: copy` }),
     ]);
     const interrupted = report?.interrupted === true && !isFinal(newest.status);
@@ -70,7 +70,8 @@ export class Header {
     });
     const [queue, trigger, parent] = [text(state["taskQueue"]), state["trigger"] ?? report?.trigger, state["parent"] ?? report?.parent];
     const kind = text(field(trigger, "type"));
-    this.#parts.show("facts", [queue, kind, field(trigger, "label"), field(parent, "runId"), state["executor"]], () => {
+    this.#parts.show("facts", [known, queue, kind, field(trigger, "label"), field(parent, "runId"), state["executor"]], () => {
+      if (!known) return [];
       const fact = (name: string, ...value: (Node | string)[]) => h("span", { class: "fact" }, h("small", null, name), ...value);
       const label = text(field(trigger, "label"));
       return [
@@ -81,7 +82,7 @@ export class Header {
       ];
     });
     const ended = isFinal(newest.status);
-    this.#parts.show("buttons", [ended, newest["stopping"], interrupted, newest.sequence > 0], () => [
+    this.#parts.show("buttons", [ended, newest["stopping"], interrupted, newest.sequence > 0, known], () => !known ? [] : [
       interrupted && button("Resume", () => this.#events.resume(), { "data-testid": "resume" }),
       button("Compare…", () => this.#events.compare(), { "data-testid": "compare" }, icon("compare")),
       button("Rerun", () => this.#events.rerun(), { "data-testid": "rerun" }, icon("rerun")),
@@ -96,10 +97,11 @@ export class Header {
     const { running, retrying, awaitingInput, failed, skipped, cancelled } = state.counts;
     const more = ([[running, "running"], [retrying, "retrying"], [awaitingInput, "awaiting input"], [failed, "failed"], [skipped, "skipped"], [cancelled, "cancelled"]] as const)
       .filter(([number]) => number > 0).map(([number, name]) => `${count(number)} ${name}`);
-    say(this.#counts, [`${count(done)}/${count(total)} nodes`, ...more].join(" · "));
-    const event = this.#log.event(state.sequence);
-    say(this.#now, event ? `${event.nodeId === undefined ? "" : `${cut(event.nodeId, 40)}: `}${cut(sentence(event), 160)}` : "");
+    say(this.#counts, known ? [`${count(done)}/${count(total)} nodes`, ...more].join(" · ") : "");
     const failure = state["failure"];
+    const event = this.#log.event(state.sequence);
+    // What failed stands below it.
+    say(this.#now, event && !failure ? `${event.nodeId === undefined ? "" : `${cut(event.nodeId, 40)}: `}${cut(sentence(event), 160)}` : "");
     this.#failure.show("failure", [failure], () => this.#failed(failure));
     this.#failure.show("connection", [this.#log.connection === "lost"], () => this.#log.connection === "lost" ? [
       h("div", { class: "banner warn", role: "alert" }, icon("warn"), "The connection is lost. What is shown may be old; it is tried again."),
