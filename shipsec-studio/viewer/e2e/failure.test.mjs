@@ -82,4 +82,10 @@ scene("failure", "a long row begins where it can be read, and all of it is shown
   const far = await box();
   assert.ok(far.width < 0.6 * near.width, JSON.stringify(far));
   await own.shot("thread");
+  // What goes on is in sight, as long as nobody looks elsewhere.
+  const live = await server.run(chain("goes-on", Array.from({ length: 20 }, (_, at) => [`n${at}`, "dev.sleep", { ms: at === 15 ? 60_000 : 1 }])));
+  await page.goto(`${server.origin}/?run=${live}`);
+  await page.waitForSelector(`${by("node-n15")}[data-state=running]`);
+  const there = await page.locator(by("node-n15")).boundingBox();
+  assert.ok(there.x >= 0 && there.x + there.width <= 1440, JSON.stringify(there));
 });

@@ -21,6 +21,8 @@ export class Camera {
   moved = false;
   /** Whether the last press was a drag, so that its click selects nothing. */
   dragged = false;
+  /** What is shown in part. */
+  #row: Area | undefined;
   readonly #element: HTMLElement;
   readonly #changed: () => void;
   readonly #pointers = new Map<number, { x: number; y: number }>();
@@ -69,11 +71,28 @@ export class Camera {
     if (!width || !height || !area.w || !area.h) return;
     const [across, down] = [(width - 48) / area.w, (height - 48) / area.h];
     const row = readable && across < READABLE && down >= READABLE;
+    this.#row = row ? area : undefined;
     this.zoom = row ? READABLE : Math.max(LEAST, Math.min(1, across, down));
     this.x = (row ? 24 : (width - area.w * this.zoom) / 2) - area.x * this.zoom;
     this.y = (height - area.h * this.zoom) / 2 - area.y * this.zoom;
     this.#changed();
     this.moved = false;
+  }
+
+  /** Whether a long row is shown in part, and nobody has moved it by hand. */
+  get follows(): boolean {
+    return this.#row !== undefined && !this.moved;
+  }
+
+  /** Brings what happens in a long row into sight. */
+  follow({ x, w }: Area): void {
+    if (!this.#row || this.moved) return;
+    const { clientWidth: width } = this.#element;
+    const [first, last] = [24 - this.#row.x * this.zoom, width - 24 - (this.#row.x + this.#row.w) * this.zoom];
+    const to = Math.min(first, Math.max(last, width / 2 - (x + w / 2) * this.zoom));
+    if (Math.abs(to - this.x) < 1) return;
+    this.x = to;
+    this.#changed();
   }
 
   /** Brings an area into the middle, near enough to read, unless it is well in sight already. */

@@ -143,7 +143,15 @@ export class Canvas {
   /** Shows a moment. */
   update(looks: Looks): void {
     this.#looks = looks;
+    if (this.#camera.follows) this.#keepInSight(looks);
     this.#paint();
+  }
+
+  /** Keeps what goes on in sight; where nothing does, what failed. */
+  #keepInSight(looks: Looks): void {
+    const first = (...wanted: Look[]) => this.#order.find((box) => wanted.includes(looks.box(box).look));
+    const box = first("running", "retrying", "awaiting-input") ?? first("failed");
+    if (box) this.#camera.follow(box);
   }
 
   /** Selects a box by its key; with `reveal` brings it into sight. */
