@@ -2,6 +2,7 @@
 
 use std::{fmt, num::NonZeroU32, time::Duration};
 
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 /// Who may use the API.
@@ -32,9 +33,10 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    /// Takes as long whether it is right or nearly right.
+    /// Takes as long whether it is right or nearly right, and however long it is.
     pub(crate) fn is(&self, given: &str) -> bool {
-        self.0.as_bytes().ct_eq(given.as_bytes()).into()
+        let digest = |text: &str| Sha256::digest(text.as_bytes());
+        digest(&self.0).ct_eq(&digest(given)).into()
     }
 }
 

@@ -234,6 +234,9 @@ export class Api {
   }
 
   private url(path: readonly string[], query: Query = {}): string {
+    // A browser takes these for a way up, however they are written.
+    const up = path.find((part) => part === "." || part === "..");
+    if (up !== undefined) throw new Problem(0, "No such thing", `nothing is called ${up}`);
     const url = new URL(path.map(encodeURIComponent).join("/"), this.base);
     for (const [key, value] of Object.entries(query)) {
       for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) url.searchParams.append(key, String(one));
@@ -251,9 +254,10 @@ export class Api {
       headers.set("Content-Type", "application/json");
       request.body = JSON.stringify(options.body);
     }
+    const url = this.url(path, options.query);
     let response: Response;
     try {
-      response = await fetch(this.url(path, options.query), request);
+      response = await fetch(url, request);
     } catch (error) {
       if (options.signal?.aborted) throw error;
       throw new Problem(0, "No connection", "the server does not answer");

@@ -118,3 +118,15 @@ test("the server's clock is what it says it is, where this one is another", asyn
     assert.ok(before <= now && now <= after);
   });
 });
+
+test("no name leads out of its place", async () => {
+  const asked: string[] = [];
+  await withApi((request, response) => {
+    asked.push(request.url ?? "");
+    json(response, 200, {});
+  }, async (api) => {
+    for (const name of [".", ".."]) assert.match((await caught(api.status(name))).detail, /nothing is called/);
+    await api.status("a/../b");
+  });
+  assert.deepEqual(asked, ["/nested/workflows/runs/a%2F..%2Fb/status"]);
+});
