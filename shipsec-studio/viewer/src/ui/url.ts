@@ -46,9 +46,13 @@ function read(): Place {
   };
 }
 
+/** In this order, whichever was noted first: the same place has one address. */
+const NAMES = ["run", "diff", "at", "node", "level", "text", "stream", "only", "ignore", "q", "status"] as const satisfies readonly (keyof Place)[];
+
 function written(place: Place): string {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(place)) {
+  for (const name of NAMES) {
+    const value = place[name];
     if (value === undefined || value === "" || value === false) continue;
     if (name === "ignore") for (const path of value as string[]) query.append(name, path);
     else query.set(name, name === "only" ? "1" : Array.isArray(value) ? value.join(",") : String(value));
