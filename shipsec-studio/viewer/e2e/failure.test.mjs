@@ -1,7 +1,7 @@
 // A run that failed says why and where.
 
 import assert from "node:assert/strict";
-import { by, chain, graph, scene, showsStatus } from "./harness.mjs";
+import { by, chain, graph, painted, scene, showsStatus } from "./harness.mjs";
 
 scene("failure", "the header says why and where, and leads there", async (own) => {
   const server = await own.serve();
@@ -70,7 +70,14 @@ scene("failure", "a long row begins where it can be read, and all of it is shown
   const server = await own.serve();
   const run = await server.run(chain("row", Array.from({ length: 20 }, (_, at) => [`n${at}`, "dev.sleep", { ms: 1 }])));
   await server.ended(run);
-  const page = await own.open(server, `?run=${run}`);
+  const context = await own.context(server);
+  // The log comes in small pieces, so that the page is drawn while it knows a part of it.
+  await context.route(/\/trace\?/, (route) => {
+    const url = new URL(route.request().url());
+    url.searchParams.set("limit", "5");
+    return route.continue({ url: url.href });
+  });
+  const page = await own.open(server, `?run=${run}`, { context });
   await showsStatus(page, "COMPLETED");
   const box = () => page.locator(by("node-start")).boundingBox();
   await page.waitForSelector(by("node-start"));
@@ -82,10 +89,16 @@ scene("failure", "a long row begins where it can be read, and all of it is shown
   const far = await box();
   assert.ok(far.width < 0.6 * near.width, JSON.stringify(far));
   await own.shot("thread");
-  // What goes on is in sight, as long as nobody looks elsewhere.
+  // What goes on is in sight, as long as nobody looks elsewhere; also where the window gets another size.
   const live = await server.run(chain("goes-on", Array.from({ length: 20 }, (_, at) => [`n${at}`, "dev.sleep", { ms: at === 15 ? 60_000 : 1 }])));
   await page.goto(`${server.origin}/?run=${live}`);
-  await page.waitForSelector(`${by("node-n15")}[data-state=running]`);
-  const there = await page.locator(by("node-n15")).boundingBox();
-  assert.ok(there.x >= 0 && there.x + there.width <= 1440, JSON.stringify(there));
+  for (const width of [1440, 1200]) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.waitForFunction((width) => document.querySelector("[data-testid=canvas]")?.clientWidth === width, width);
+    await page.waitForSelector(`${by("node-n15")}[data-state=running]`);
+    await painted(page);
+    const there = await page.locator(by("node-n15")).boundingBox();
+    assert.ok(there.x >= 0 && there.x + there.width <= width, JSON.stringify(there));
+  }
+  await own.shot("goes-on");
 });

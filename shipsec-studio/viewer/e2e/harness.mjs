@@ -244,6 +244,11 @@ export async function showsStatus(page, ...statuses) {
   await page.waitForSelector(statuses.map((status) => `${by("run-status")}[data-status="${status}"]`).join(", "));
 }
 
+/** Waits until the page has shown what it was to show when this was called. */
+export function painted(page) {
+  return page.evaluate(() => new Promise((resume) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(() => resume())))));
+}
+
 /** What a run's page shows, all from one frame. */
 export function picture(page) {
   return page.evaluate(() => window.e2ePicture());

@@ -84,15 +84,15 @@ export class Camera {
     return this.#row !== undefined && !this.moved;
   }
 
-  /** Brings what happens in a long row into sight. */
-  follow({ x, w }: Area): void {
-    if (!this.#row || this.moved) return;
+  /** Brings a part of a long row into the middle, as far as the row goes; tells whether it moved. Whoever asks draws. */
+  follow({ x, w }: Area): boolean {
+    if (!this.#row || this.moved) return false;
     const { clientWidth: width } = this.#element;
     const [first, last] = [24 - this.#row.x * this.zoom, width - 24 - (this.#row.x + this.#row.w) * this.zoom];
     const to = Math.min(first, Math.max(last, width / 2 - (x + w / 2) * this.zoom));
-    if (Math.abs(to - this.x) < 1) return;
+    if (Math.abs(to - this.x) < 1) return false;
     this.x = to;
-    this.#changed();
+    return true;
   }
 
   /** Brings an area into the middle, near enough to read, unless it is well in sight already. */

@@ -90,6 +90,8 @@ export class Canvas {
   #drawn: Area = NOWHERE;
   /** Whether somebody wants to see everything, however small. */
   #all = false;
+  /** Whether what goes on stays in sight. */
+  #follows = false;
   #selected = "";
   #focus = "";
   readonly #rest = later(() => this.#rested(), REST);
@@ -140,18 +142,21 @@ export class Canvas {
     if (first || !this.#camera.moved) this.#fit();
   }
 
-  /** Shows a moment. */
-  update(looks: Looks): void {
+  /** Shows a moment; with `follow`, what goes on in it stays in sight. */
+  update(looks: Looks, follow = false): void {
     this.#looks = looks;
-    if (this.#camera.follows) this.#keepInSight(looks);
-    this.#paint();
+    this.#follows = follow;
+    if (this.#keepInSight()) this.#draw();
+    else this.#paint();
   }
 
-  /** Keeps what goes on in sight; where nothing does, what failed. */
-  #keepInSight(looks: Looks): void {
+  /** Of a long row, keeps what goes on in sight; where nothing does, what failed. Tells whether the camera moved. */
+  #keepInSight(): boolean {
+    const looks = this.#looks;
+    if (!looks || !this.#follows || !this.#camera.follows) return false;
     const first = (...wanted: Look[]) => this.#order.find((box) => wanted.includes(looks.box(box).look));
     const box = first("running", "retrying", "awaiting-input") ?? first("failed");
-    if (box) this.#camera.follow(box);
+    return box !== undefined && this.#camera.follow(box);
   }
 
   /** Selects a box by its key; with `reveal` brings it into sight. */
@@ -178,6 +183,7 @@ export class Canvas {
     const x = Math.min(...area.map((one) => one.x));
     const y = Math.min(...area.map((one) => one.y));
     this.#camera.fit({ x, y, w: Math.max(...area.map((one) => one.x + one.w)) - x, h: Math.max(...area.map((one) => one.y + one.h)) - y }, !this.#all);
+    this.#keepInSight();
   }
 
   /** Puts the cursor into the search field. */

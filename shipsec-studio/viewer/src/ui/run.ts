@@ -227,7 +227,8 @@ export class RunPage implements Page {
     const definition = this.#details?.definition;
     const looks = new RunLooks(state, definition);
     this.#header.show(this.#details, state, newest, moment.live);
-    this.#canvas.update(looks);
+    // While the log is loading, what goes on in it is over already.
+    this.#canvas.update(looks, log.connection !== "loading");
     this.#timeline.show(this.#grown, this.#details !== undefined && !this.#details.run.interrupted && !ended && log.last > 0);
     this.#console.show(moment.at);
     this.#artifacts.show(state.artifacts);
