@@ -54,7 +54,7 @@ pub async fn approval(
     params: &ApprovalParams,
     cx: &Context,
 ) -> Result<ApprovalOutput, ComponentError> {
-    let question = Question::new("approval", params.title.as_str()).with_schema(json!({
+    let schema = json!({
         "type": "object",
         "properties": {
             "approved": {"type": "boolean", "title": "Yes or no"},
@@ -62,7 +62,9 @@ pub async fn approval(
         },
         "required": ["approved"],
         "additionalProperties": false,
-    }));
+    });
+    let question = Question::new("approval", params.title.as_str())
+        .with_schema(described(schema, &params.description));
     let question = limited(question, params.timeout_seconds)?;
     if !params.description.is_empty() {
         cx.info(&params.description);
@@ -85,6 +87,15 @@ pub async fn approval(
         _ => output.rejected = Some(value),
     }
     Ok(output)
+}
+
+/// The schema of an answer with what there is to know before one gives it, so that whoever shows the
+/// question can show that beside it.
+pub(super) fn described(mut schema: Json, description: &str) -> Json {
+    if !description.is_empty() {
+        schema["description"] = description.into();
+    }
+    schema
 }
 
 /// The question with a time limit, where there is one.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use shipsec_core::{ComponentError, Context, Params, Ports, component, context::Question};
 
-use super::approval::limited;
+use super::approval::{described, limited};
 
 /// `core.form` takes nothing.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Ports)]
@@ -92,7 +92,8 @@ pub async fn form(
     params: &FormParams,
     cx: &Context,
 ) -> Result<FormOutput, ComponentError> {
-    let question = Question::new("form", params.title.as_str()).with_schema(schema(params)?);
+    let question = Question::new("form", params.title.as_str())
+        .with_schema(described(schema(params)?, &params.description));
     let question = limited(question, params.timeout_seconds)?;
     if !params.description.is_empty() {
         cx.info(&params.description);

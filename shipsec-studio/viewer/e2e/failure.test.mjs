@@ -41,7 +41,7 @@ scene("failure", "the header says why and where, and leads there", async (own) =
   await page.fill(by("node-search"), "never");
   await page.keyboard.press("Enter");
   await page.waitForSelector(`${by("node-state")}[data-state=skipped]`);
-  await page.click(`${by("node-panel")} .note-box button:has-text("boom")`);
+  await page.click(`${by("node-panel")} .note-box button:has-text("The last straw")`);
   await page.waitForSelector(`${by("node-boom")}[data-selected]`);
 });
 

@@ -290,7 +290,7 @@ export class Log implements RunLog, Sink {
   }
 }
 
-function matcher({ nodes, level, streams, text }: Filter): (event: Event) => boolean {
+function matcher({ nodes, level, streams, text, says = ({ message = "" }) => message }: Filter): (event: Event) => boolean {
   const least = level === undefined ? 0 : LEVELS.indexOf(level);
   const part = text?.toLowerCase() ?? "";
   const of = (id: string | undefined) => id !== undefined && (nodes!.has(id) || nodes!.has(id.slice(0, Math.max(id.lastIndexOf("["), 0))));
@@ -300,7 +300,7 @@ function matcher({ nodes, level, streams, text }: Filter): (event: Event) => boo
     // A level that is not known counts as `info`.
     if (least > 0 && (LEVELS.indexOf(event.level) + 1 || 2) <= least) return false;
     if (streams !== undefined && !streams.has(streamOf(event))) return false;
-    return part === "" || has(event.message) || (event.type !== "NODE_LOG" && has(failureOf(event)));
+    return part === "" || has(says(event)) || (event.type !== "NODE_LOG" && has(failureOf(event)));
   };
 }
 

@@ -127,8 +127,10 @@ export interface Filter {
   readonly level?: Level;
   /** Of NODE_LOG; whatever is no log line is of the stream `event`. */
   readonly streams?: ReadonlySet<string>;
-  /** Part of the message, or of a failure's. Case does not matter. */
+  /** Part of what an event says, or of a failure's message. Case does not matter. */
   readonly text?: string;
+  /** What an event says; its message, where this is not given. */
+  readonly says?: (event: Event) => string;
   /** Only events up to this one. */
   readonly upTo?: number;
 }

@@ -9,6 +9,10 @@ export interface Area { readonly x: number; readonly y: number; readonly w: numb
 const READABLE = 0.45;
 const LEAST = 0.02;
 const MOST = 2.5;
+/** Pixels at the top that the tools take. */
+const TOP = 44;
+/** Pixels at the other sides of what is fitted. */
+const EDGE = 24;
 /** How far a pointer moves before it drags and no longer clicks. */
 const SLACK = 4;
 
@@ -69,12 +73,12 @@ export class Camera {
   fit(area: Area, readable = false): void {
     const { clientWidth: width, clientHeight: height } = this.#element;
     if (!width || !height || !area.w || !area.h) return;
-    const [across, down] = [(width - 48) / area.w, (height - 48) / area.h];
+    const [across, down] = [(width - 2 * EDGE) / area.w, (height - TOP - EDGE) / area.h];
     const row = readable && across < READABLE && down >= READABLE;
     this.#row = row ? area : undefined;
     this.zoom = row ? READABLE : Math.max(LEAST, Math.min(1, across, down));
-    this.x = (row ? 24 : (width - area.w * this.zoom) / 2) - area.x * this.zoom;
-    this.y = (height - area.h * this.zoom) / 2 - area.y * this.zoom;
+    this.x = (row ? EDGE : (width - area.w * this.zoom) / 2) - area.x * this.zoom;
+    this.y = (height + TOP - EDGE - area.h * this.zoom) / 2 - area.y * this.zoom;
     this.#changed();
     this.moved = false;
   }
@@ -88,7 +92,7 @@ export class Camera {
   follow({ x, w }: Area): boolean {
     if (!this.#row || this.moved) return false;
     const { clientWidth: width } = this.#element;
-    const [first, last] = [24 - this.#row.x * this.zoom, width - 24 - (this.#row.x + this.#row.w) * this.zoom];
+    const [first, last] = [EDGE - this.#row.x * this.zoom, width - EDGE - (this.#row.x + this.#row.w) * this.zoom];
     const to = Math.min(first, Math.max(last, width / 2 - (x + w / 2) * this.zoom));
     if (Math.abs(to - this.x) < 1) return false;
     this.x = to;
@@ -98,11 +102,11 @@ export class Camera {
   /** Brings an area into the middle, near enough to read, unless it is well in sight already. */
   reveal(area: Area): void {
     const seen = this.seen(-0.04);
-    const inside = area.x >= seen.x && area.y >= seen.y && area.x + area.w <= seen.x + seen.w && area.y + area.h <= seen.y + seen.h;
+    const inside = area.x >= seen.x && area.y >= (TOP - this.y) / this.zoom && area.x + area.w <= seen.x + seen.w && area.y + area.h <= seen.y + seen.h;
     if (inside && this.zoom >= 0.4) return;
     if (this.zoom < 0.4) this.zoom = 0.8;
     this.x = this.#element.clientWidth / 2 - (area.x + area.w / 2) * this.zoom;
-    this.y = this.#element.clientHeight / 2 - (area.y + area.h / 2) * this.zoom;
+    this.y = (this.#element.clientHeight + TOP - EDGE) / 2 - (area.y + area.h / 2) * this.zoom;
     this.#touched();
   }
 

@@ -458,6 +458,8 @@ export class Canvas {
     const own = this.#byKey.get(key);
     if (own) this.#events.select(own);
     this.select(key, true);
+    // Keys are for the page again, not for the field.
+    this.#toFocus(key);
   }
 
   #click(event: Event): void {
@@ -498,8 +500,12 @@ export class Canvas {
     const next = this.#order[Math.min(this.#order.length - 1, Math.max(0, at + by))];
     if (!next) return;
     this.#camera.reveal(next);
+    this.#toFocus(next.key);
+  }
+
+  #toFocus(key: string): void {
     this.#moved();
-    this.#boxes.get(next.key)?.view.element.focus({ preventScroll: true });
+    this.#boxes.get(key)?.view.element.focus({ preventScroll: true });
   }
 }
 

@@ -8,7 +8,7 @@ import { icon } from "../ui/states.ts";
 import { count, cut, fileName, oneLine, size } from "../ui/text.ts";
 import { note, place } from "../ui/url.ts";
 import { lines, type Format } from "./export.ts";
-import { details, fillRow, type LineEvents } from "./line.ts";
+import { details, fillRow, saidBy, type LineEvents } from "./line.ts";
 import { List } from "./list.ts";
 
 /** More than so many bytes are better kept as a file. */
@@ -140,13 +140,13 @@ export class Console {
 
   #filters(): Filter | undefined {
     const level = this.#level.value as Level;
-    const filter: Filter = {
+    const filter = {
       text: this.#text.value || undefined,
       level: level === "debug" ? undefined : level,
       streams: this.#shown.size ? this.#shown : undefined,
       nodes: place().only && this.#node ? new Set([this.#node]) : undefined,
     };
-    return Object.values(filter).some((value) => value !== undefined) ? filter : undefined;
+    return Object.values(filter).some((value) => value !== undefined) ? { ...filter, says: (event) => saidBy(event, this.#name) } : undefined;
   }
 
   #filter(): void {
@@ -204,7 +204,7 @@ export class Console {
   #row(row: HTMLElement, index: number): void {
     const sequence = this.#sequence(index);
     const event = this.#log.event(sequence);
-    fillRow(row, event, this.#log.timeOf(sequence), event?.nodeId ? this.#name(event.nodeId) : "", this.#text.value.toLowerCase(), sequence === this.#active);
+    fillRow(row, event, this.#log.timeOf(sequence), this.#name, this.#text.value.toLowerCase(), sequence === this.#active);
   }
 
   #click(event: MouseEvent): void {

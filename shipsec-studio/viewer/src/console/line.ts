@@ -46,21 +46,32 @@ function marked(shown: string, wanted: string): Child[] {
   return [...parts, shown.slice(at)];
 }
 
-/** Fills a row. `name` gives the node's name; `wanted` is what was searched for, in lower case. */
-export function fillRow(row: HTMLElement, event: Event | undefined, time: number, name: string, wanted: string, active: boolean): void {
+/** What a line says besides its message: the fields of a log line. */
+function extraOf(event: Event): string {
+  const inside = event.type === "NODE_LOG" ? field(event.payload, "fields") : undefined;
+  return typeof inside === "object" && inside !== null
+    ? Object.entries(inside).map(([key, value]) => `${key}=${text(value).slice(0, FIELDS)}`).join(" ") : "";
+}
+
+/** Everything that a line says, for searching it. */
+export function saidBy(event: Event, name: (node: string) => string): string {
+  const node = event.nodeId === undefined ? "run" : name(event.nodeId);
+  return `${node} ${sentence(event, name)} ${extraOf(event)}`;
+}
+
+/** Fills a row. `name` gives nodes their names; `wanted` is what was searched for, in lower case. */
+export function fillRow(row: HTMLElement, event: Event | undefined, time: number, name: (node: string) => string, wanted: string, active: boolean): void {
   row.className = `row level-${event && LEVELS.includes(event.level) ? event.level : "info"}${active ? " active" : ""}${event?.type === "NODE_LOG" ? "" : " fact"}`;
   row.dataset["testid"] = "console-line";
   row.dataset["sequence"] = String(event?.sequence ?? "");
   if (!event) return put(row, "…");
-  const said = sentence(event);
+  const said = sentence(event, name);
   const stream = streamOf(event);
-  const inside = event.type === "NODE_LOG" ? field(event.payload, "fields") : undefined;
-  const extra = typeof inside === "object" && inside !== null
-    ? Object.entries(inside).map(([key, value]) => `${key}=${text(value).slice(0, FIELDS)}`).join(" ") : "";
+  const extra = extraOf(event);
   put(row,
     h("span", { class: "time", title: `Event ${event.sequence}: go to this moment`, "data-go": "" }, clock(time)),
     h("span", { class: "level" }, cut(event.level, 8)),
-    h("span", { class: "node-name", title: event.nodeId ? oneLine(event.nodeId) : "the run", "data-node": event.nodeId ?? "" }, event.nodeId ? cut(name, 40) : "run"),
+    h("span", { class: "node-name", title: event.nodeId ? oneLine(event.nodeId) : "the run", "data-node": event.nodeId ?? "" }, event.nodeId ? cut(name(event.nodeId), 40) : "run"),
     h("span", { class: "stream" }, stream && stream !== "log" ? cut(stream, 8) : ""),
     h("span", { class: "message" }, said.length > MOST && h("span", { class: "tag" }, `${count(said.length)} characters`), ...marked(cut(said, MOST), wanted),
       extra && h("span", { class: "extra" }, " ", ...marked(cut(extra, FIELDS), wanted))));

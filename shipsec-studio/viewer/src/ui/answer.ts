@@ -5,10 +5,11 @@ import { api, fieldProblems } from "./api.ts";
 import { notice } from "./dialog.ts";
 import { button, h, put, type Child } from "./dom.ts";
 import { asked, fields, type Asked } from "./fields.ts";
+import { longText } from "./long.ts";
 import { day, field, text, visible } from "./text.ts";
 
-/** The form for a question. */
-export function answerForm(run: string, node: NodeView): HTMLElement {
+/** The form for a question; `answered` is called once the server has the answer. */
+export function answerForm(run: string, node: NodeView, answered: () => void): HTMLElement {
   const question = node.awaiting as unknown;
   const schema = field(question, "schema");
   const approval = text(field(question, "kind")) === "approval";
@@ -29,6 +30,7 @@ export function answerForm(run: string, node: NodeView): HTMLElement {
     try {
       await api.answer(run, node.nodeId, answer, by.value.trim() || undefined);
       notice("Answered");
+      answered();
     } catch (error) {
       put(general, visible(inputs.problems(fieldProblems(error)).join("; ")));
       for (const one of buttons) one.disabled = false;
@@ -38,8 +40,10 @@ export function answerForm(run: string, node: NodeView): HTMLElement {
     ? [button("Approve", () => void send(true), { class: "primary", "data-testid": "approve" }), button("Reject", () => void send(false), { class: "danger", "data-testid": "reject" })]
     : [h("button", { type: "submit", class: "primary", "data-testid": "submit-answer" }, "Answer")]));
   const until = field(question, "timeoutAt");
+  const about = text(field(schema, "description"));
   const body: Child[] = [
     h("h3", null, visible(text(field(question, "title")) || "This node waits for an answer")),
+    about && h("p", { class: "prewrap" }, longText(about, 2000, true)),
     until !== undefined && until !== null && h("p", { class: "muted" }, `It waits until ${day(until)}.`),
     inputs.element, h("div", { class: "field" }, by), general, h("div", { class: "buttons" }, ...buttons),
   ];

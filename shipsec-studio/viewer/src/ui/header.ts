@@ -12,6 +12,10 @@ import { Sections } from "./sections.ts";
 import { icon, isFinal, runLook, statusWord } from "./states.ts";
 import { count, cut, field, millis, oneLine, span, text, visible } from "./text.ts";
 
+/** What is counted besides the nodes that have ended. */
+const COUNTED = { running: "running", retrying: "retrying", awaitingInput: "awaiting input", failed: "failed", skipped: "skipped", cancelled: "cancelled" };
+type Counts = typeof COUNTED;
+
 /** What the buttons do. */
 export interface HeaderEvents {
   select(node: string): void;
@@ -19,6 +23,10 @@ export interface HeaderEvents {
   rerun(): void;
   resume(): void;
   compare(): void;
+  /** Selects the next node that is in this state. */
+  next(state: string): void;
+  /** The name of a node. */
+  name(node: string): string;
 }
 
 export class Header {
@@ -29,18 +37,22 @@ export class Header {
   readonly #elapsed = h("span", { class: "elapsed", title: "Time since the start, at this moment", "data-testid": "elapsed" });
   readonly #now = h("span", { class: "now", "data-testid": "now" });
   readonly #bar = h("div", { class: "fill" });
-  readonly #counts = h("span", { "data-testid": "run-progress" });
+  readonly #ended = h("span");
+  readonly #counts: ReadonlyMap<keyof Counts, HTMLButtonElement>;
   readonly #track: HTMLElement;
 
   constructor(log: RunLog, events: HeaderEvents) {
     this.#log = log;
     this.#events = events;
     this.#track = h("div", { class: "progress", role: "progressbar", "aria-label": "Nodes that have ended", "aria-valuemin": 0 }, this.#bar);
+    this.#counts = new Map(Object.entries(COUNTED).map(([of, name]) => [of as keyof Counts, h("button", {
+      type: "button", class: "link", hidden: true, title: `Go to the next one that is ${name}`, onclick: () => events.next(name.toUpperCase().replace(" ", "_")),
+    })]));
     const top = h("div", { class: "run-top" });
     this.#parts = new Sections(top, ["title", "status", "facts", "buttons"]);
     const failure = h("div");
     this.element = h("header", { class: "run-header" }, top,
-      h("div", { class: "run-line" }, this.#elapsed, this.#track, this.#counts, this.#now), failure);
+      h("div", { class: "run-line" }, this.#elapsed, this.#track, h("span", { "data-testid": "run-progress" }, this.#ended, ...this.#counts.values()), this.#now), failure);
     this.#failure = new Sections(failure, ["failure", "connection"]);
   }
 
@@ -83,26 +95,29 @@ export class Header {
     });
     const ended = isFinal(newest.status);
     this.#parts.show("buttons", [ended, newest["stopping"], interrupted, newest.sequence > 0, known], () => !known ? [] : [
-      interrupted && button("Resume", () => this.#events.resume(), { "data-testid": "resume" }),
+      interrupted && button("Resume", () => this.#events.resume(), { class: "primary", "data-testid": "resume" }),
       button("Compare…", () => this.#events.compare(), { "data-testid": "compare" }, icon("compare")),
       button("Rerun", () => this.#events.rerun(), { "data-testid": "rerun" }, icon("rerun")),
-      !ended && newest.sequence > 0 && button(newest["stopping"] === undefined ? "Cancel" : "Terminate", () => this.#events.stop(), { class: "danger", "data-testid": "cancel" }, icon("cancelled")),
+      // Nobody would hear it of an interrupted run.
+      !ended && !interrupted && newest.sequence > 0 && button(newest["stopping"] === undefined ? "Cancel" : "Terminate", () => this.#events.stop(), { class: "danger", "data-testid": "cancel" }, icon("cancelled")),
     ]);
-    this.tick(state, live && !ended);
+    this.tick(state, live && !ended && !interrupted);
     const { completedActions: done, totalActions: total } = state.progress;
     set(this.#track, "aria-valuemax", Math.max(1, total));
     set(this.#track, "aria-valuenow", done);
     this.#bar.style.width = `${total ? (100 * done) / total : 0}%`;
     set(this.#bar, "class", `fill is-${runLook(state.status)}`);
-    const { running, retrying, awaitingInput, failed, skipped, cancelled } = state.counts;
-    const more = ([[running, "running"], [retrying, "retrying"], [awaitingInput, "awaiting input"], [failed, "failed"], [skipped, "skipped"], [cancelled, "cancelled"]] as const)
-      .filter(([number]) => number > 0).map(([number, name]) => `${count(number)} ${name}`);
-    say(this.#counts, known ? [`${count(done)}/${count(total)} nodes`, ...more].join(" · ") : "");
+    say(this.#ended, known ? `${count(done)}/${count(total)} nodes` : "");
+    for (const [of, one] of this.#counts) {
+      const number = state.counts[of];
+      one.hidden = !number;
+      say(one, number ? ` · ${count(number)} ${COUNTED[of]}` : "");
+    }
     const failure = state["failure"];
     const event = this.#log.event(state.sequence);
     // What failed stands below it.
-    say(this.#now, event && !failure ? `${event.nodeId === undefined ? "" : `${cut(event.nodeId, 40)}: `}${cut(sentence(event), 160)}` : "");
-    this.#failure.show("failure", [failure], () => this.#failed(failure));
+    say(this.#now, event && !failure ? `${event.nodeId === undefined ? "" : `${cut(this.#events.name(event.nodeId), 40)}: `}${cut(sentence(event, (node) => this.#events.name(node)), 160)}` : "");
+    this.#failure.show("failure", [failure, details !== undefined], () => this.#failed(failure));
     this.#failure.show("connection", [this.#log.connection === "lost"], () => this.#log.connection === "lost" ? [
       h("div", { class: "banner warn", role: "alert" }, icon("warn"), "The connection is lost. What is shown may be old; it is tried again."),
     ] : []);
@@ -127,7 +142,7 @@ export class Header {
     const said = h("span", null, h("b", null, reason));
     if (error && !reason.includes(message)) said.append(` ${oneLine(text(field(error, "kind")))}: ${message}`);
     banner.append(said);
-    if (node) banner.append(button(`Show ${cut(node, 40)}`, () => this.#events.select(node), { class: "small", "data-testid": "failed-node" }));
+    if (node) banner.append(button(`Show ${cut(this.#events.name(node), 40)}`, () => this.#events.select(node), { class: "small", "data-testid": "failed-node" }));
     const box = h("div");
     put(box, banner);
     return [box];

@@ -21,6 +21,7 @@ export class Items {
   readonly #list = h("ul", { class: "plain" });
   readonly #run: string;
   readonly #inside: Inside;
+  readonly #answered: () => void;
   readonly #only = new Set<Look>();
   readonly #open = new Set<string>();
   /** Rows by item, made anew where the item is another. */
@@ -29,9 +30,10 @@ export class Items {
   #items: readonly NodeView[] = [];
   #newest = false;
 
-  constructor(run: string, inside: Inside) {
+  constructor(run: string, inside: Inside, answered: () => void) {
     this.#run = run;
     this.#inside = inside;
+    this.#answered = answered;
     put(this.element, this.#filters, this.#list);
   }
 
@@ -94,7 +96,7 @@ export class Items {
       else this.#open.delete(item.nodeId);
       if (made || !details.open) return;
       made = true;
-      if (item.awaiting && this.#newest) details.append(answerForm(this.#run, item));
+      if (item.awaiting && this.#newest) details.append(answerForm(this.#run, item, this.#answered));
       details.append(h("div", { class: "inside" }, ...this.#inside(item)));
     };
     details.open = this.#open.has(item.nodeId);

@@ -5,8 +5,8 @@ import type { Event } from "../model.ts";
 import { statusWord } from "./states.ts";
 import { count, field, size, span, text } from "./text.ts";
 
-/** An event as a sentence. The text is as it came: show it with `visible` or `cut`. */
-export function sentence(event: Event): string {
+/** An event as a sentence, in which `name` gives nodes their names. The text is as it came: show it with `visible` or `cut`. */
+export function sentence(event: Event, name = (node: string) => node): string {
   if (event.message) return event.message;
   const of = (name: string) => text(field(event.payload, name));
   const number = (name: string) => field(event.payload, name) as number | undefined;
@@ -16,7 +16,7 @@ export function sentence(event: Event): string {
       return `Run: ${statusWord(of("status") || "unknown")}${why ? ` (${text(why)})` : ""}`;
     }
     case "NODE_STARTED":
-      return `Started${(event.attempt ?? 1) > 1 ? `, attempt ${event.attempt}` : ""}${of("triggeredBy") && `, after ${of("triggeredBy")}`}`;
+      return `Started${(event.attempt ?? 1) > 1 ? `, attempt ${event.attempt}` : ""}${of("triggeredBy") && `, after ${name(of("triggeredBy"))}`}`;
     case "NODE_LOG":
       return "";
     case "NODE_PROGRESS": {
@@ -36,13 +36,13 @@ export function sentence(event: Event): string {
       return of("reusedFrom") ? `Taken over from run ${of("reusedFrom")}` : `Completed in ${span(number("durationMs") ?? NaN)}`;
     case "NODE_FAILED": {
       const error = field(event.payload, "error");
-      const next = field(event.payload, "willRetry") === true ? "; another attempt follows" : of("handledBy") && `; handled by ${of("handledBy")}`;
+      const next = field(event.payload, "willRetry") === true ? "; another attempt follows" : of("handledBy") && `; handled by ${name(of("handledBy"))}`;
       return `Failed: ${text(field(error, "kind"))} ${text(field(error, "message"))}${next}`;
     }
     case "NODE_SKIPPED":
-      return `Skipped: ${of("reason").replaceAll("-", " ")}${of("cause") && `, because of ${of("cause")}`}`;
+      return `Skipped: ${of("reason").replaceAll("-", " ")}${of("cause") && `, because of ${name(of("cause"))}`}`;
     case "NODE_CANCELLED":
-      return `Cancelled${of("reason") && `: ${of("reason")}`}`;
+      return `Cancelled${of("reason") && `: ${of("reason").replaceAll("-", " ")}`}`;
     default:
       return `${statusWord(event.type)}${event.payload && Object.keys(event.payload).length ? ` ${JSON.stringify(event.payload)}` : ""}`;
   }

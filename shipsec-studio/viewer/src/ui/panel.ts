@@ -23,6 +23,10 @@ export interface PanelEvents {
   select(node: string): void;
   rerun(node: string): void;
   open(artifact: ArtifactView): void;
+  /** A question was answered. */
+  answered(): void;
+  /** The name of a node. */
+  name(node: string): string;
 }
 
 /** What the panel is made of besides the state. */
@@ -92,7 +96,7 @@ export class Panel {
         button("Rerun from here", () => this.#events.rerun(id), { class: "small", "data-testid": "rerun-from" }, icon("rerun"))),
     ]);
     const asks = node?.awaiting;
-    parts.show("answer", [asks?.requestId, newest], () => !node || !asks ? [] : newest ? [answerForm(context.run, node)] : [
+    parts.show("answer", [asks?.requestId, newest], () => !node || !asks ? [] : newest ? [answerForm(context.run, node, () => this.#events.answered())] : [
       h("p", { class: "hint" }, `Here it waits for an answer: ${visible(asks.title)}. Go to the newest moment to give one.`),
     ]);
     parts.show("error", [node?.error, node?.skipReason, node?.cancelReason, node?.handledBy], () => this.#error(node));
@@ -105,7 +109,7 @@ export class Panel {
     const { items } = context;
     parts.show("items", [items.length > 0], () => items.length === 0 ? [] : [
       h("h3", null, "Items"),
-      (this.#items = new Items(context.run, (item) => [...this.#error(item), h("dl", { class: "facts" }, ...this.#facts(item, undefined)), item.outputs && ports(item.outputs, source(item.nodeId), item.activePorts)])).element,
+      (this.#items = new Items(context.run, (item) => [...this.#error(item), h("dl", { class: "facts" }, ...this.#facts(item, undefined)), item.outputs && ports(item.outputs, source(item.nodeId), item.activePorts)], () => this.#events.answered())).element,
     ]);
     this.#items?.show(items, newest);
     const source = (node: string): Source => ({ run: context.run, node, artifacts: state.artifacts, open: (artifact) => this.#events.open(artifact) });
@@ -147,7 +151,7 @@ export class Panel {
   }
 
   #link(node: string): HTMLElement {
-    return button(cut(node, 60), () => this.#events.select(node), { class: "link" });
+    return button(cut(this.#events.name(node), 60), () => this.#events.select(node), { class: "link" });
   }
 
   #facts(node: NodeView | undefined, action: unknown, look?: BoxLook, items?: NodeCounts): Child[] {

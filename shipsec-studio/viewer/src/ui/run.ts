@@ -32,6 +32,8 @@ export interface Page {
 
 /** The plan is in the first event, and the picture of it comes from the server: so often it is asked for, once a second. */
 const TRIES = 20;
+/** Milliseconds after which a run that goes on is asked for again: that its executor died is in no log. */
+const QUIET = 10_000;
 
 export class RunPage implements Page {
   readonly element: HTMLElement;
@@ -51,7 +53,11 @@ export class RunPage implements Page {
   readonly #labels = new Map<string, string>();
   #details: RunDetails | undefined;
   #asking = false;
+  #askedAt = 0;
   #tries = 0;
+  /** Whether the server does not have it, or will not give it. */
+  #refused = false;
+  #lost = false;
   #node = "";
   #grown = false;
   #known = 0;
@@ -66,13 +72,15 @@ export class RunPage implements Page {
     this.#log = api.log(run);
     const scale = new Scale(this.#log, false);
     this.#moment = new Moment(this.#log, scale, this.#draw);
-    const name = (node: string) => this.#labels.get(node) ?? node;
+    const name = (node: string) => this.#labels.get(node) ?? node.replace(/^(.+)(\[\d+\])$/s, (_, of: string, item: string) => (this.#labels.get(of) ?? of) + item);
     const select = (node: string) => this.#select(node, true);
     this.#header = new Header(this.#log, {
       select,
       stop: () => void stop(run, this.#log.stateAt(this.#log.last)),
       rerun: () => void rerun(run),
-      resume: () => void resume(run).then(() => this.#load()),
+      resume: () => void this.#resume(),
+      next: (state) => this.#next(state),
+      name,
       compare: () => void compare(run, text(this.#details?.run.workflowId) || undefined),
     });
     this.#canvas = new Canvas("Workflow", { select: (box: Box | undefined) => this.#select(box?.node ?? "", false) });
@@ -82,6 +90,9 @@ export class RunPage implements Page {
     this.#panel = new Panel({
       close: () => this.#select("", false), select,
       rerun: (node) => void rerun(run, { id: node, label: name(node) }),
+      name,
+      // Nobody would take the answer up.
+      answered: () => void (this.#interrupted && this.#resume()),
       open: (artifact) => {
         this.#tab("artifacts");
         void this.#artifacts.open(artifact);
@@ -112,8 +123,9 @@ export class RunPage implements Page {
     this.#node = place().node ?? "";
     this.#stopLog = this.#log.onChange(() => this.#grow());
     this.#clock = setInterval(() => {
-      if (this.#log.last > 0 && this.#details && !this.#details.layout && this.#tries < TRIES) void this.#load();
-      if (this.#moment.live && !this.#ended) this.#header.tick(this.#log.stateAt(this.#log.last), true);
+      if (this.#wanted) void this.#load();
+      else if (!this.#ended && performance.now() - this.#askedAt > QUIET) void this.#refresh();
+      if (this.#moment.live && !this.#ended && !this.#interrupted) this.#header.tick(this.#log.stateAt(this.#log.last), true);
     }, 1000);
     void this.#load();
     this.#draw();
@@ -163,9 +175,21 @@ export class RunPage implements Page {
     }
   }
 
+  /** Whether what the log does not tell of the run, its picture above all, is still to come. */
+  get #wanted(): boolean {
+    const details = this.#details;
+    return !this.#refused && (!details || (!details.layout && this.#log.last > 0 && this.#tries < TRIES));
+  }
+
+  /** Whether no executor works on a run that has not ended. */
+  get #interrupted(): boolean {
+    return this.#details?.run.interrupted === true && !this.#ended;
+  }
+
   async #load(): Promise<void> {
     if (this.#asking) return;
     this.#asking = true;
+    this.#askedAt = performance.now();
     this.#tries += 1;
     try {
       const details = await api.runDetails(this.#run);
@@ -175,18 +199,50 @@ export class RunPage implements Page {
       this.#known = -1;
       this.#grown = true;
       this.#console.rename();
+      this.#artifacts.rename();
       this.#draw();
     } catch (error) {
       if (this.#closed) return;
-      if (this.#log.last > 0) notice(told(error), "error");
-      else {
-        // What the server does not have, it is not asked for again and again.
-        if (error instanceof Problem && error.status >= 400 && error.status < 500) this.#log.close();
-        put(this.element, h("div", { class: "hint whole-page" }, h("h2", null, "This run cannot be shown"), h("p", null, visible(told(error)))));
-      }
+      const status = error instanceof Problem ? error.status : 0;
+      // What the server does not have, it is not asked for again and again; what it has may come later.
+      this.#refused = status >= 400 && status < 500 && status !== 429;
+      if (this.#refused && this.#log.last === 0) {
+        this.#log.close();
+        put(this.element, ...sorry("This run cannot be shown", told(error)).childNodes);
+      } else if (this.#refused || this.#tries === 1) notice(told(error), "error");
     } finally {
       this.#asking = false;
     }
+  }
+
+  /** Asks how the run is: whether somebody works on it is known to the server alone. */
+  async #refresh(): Promise<void> {
+    if (this.#asking || !this.#details) return;
+    this.#asking = true;
+    this.#askedAt = performance.now();
+    try {
+      const run = await api.status(this.#run);
+      if (this.#closed) return;
+      this.#details = { ...this.#details, run };
+      this.#draw();
+    } catch {
+      // The log is followed all the same, and says when the server is not there.
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  async #resume(): Promise<void> {
+    await resume(this.#run);
+    await this.#refresh();
+  }
+
+  /** Selects the next node that is in this state. */
+  #next(state: string): void {
+    const { nodes } = this.#log.stateAt(this.#moment.at);
+    const from = nodes.findIndex((node) => node.nodeId === this.#node) + 1;
+    const next = [...nodes.slice(from), ...nodes].find((node) => node.state === state);
+    if (next) this.#select(next.nodeId, true);
   }
 
   #grow(): void {
@@ -199,6 +255,13 @@ export class RunPage implements Page {
       this.#goTo = undefined;
     }
     this.#moment.grow();
+    // Another process may have come, or gone.
+    const { connection } = this.#log;
+    if (connection === "lost") this.#lost = true;
+    else if (this.#lost || this.#interrupted) {
+      this.#lost = false;
+      void this.#refresh();
+    }
     this.#draw();
   }
 
@@ -220,14 +283,14 @@ export class RunPage implements Page {
     const ended = isFinal(newest.status);
     if (ended !== this.#ended) {
       this.#ended = ended;
-      // Whether somebody works on it is known to the server alone.
-      if (this.#details && this.#details.run.status !== newest.status) void this.#load();
+      if (this.#details && this.#details.run.status !== newest.status) void this.#refresh();
     }
     this.#picture(newest);
     const definition = this.#details?.definition;
     const looks = new RunLooks(state, definition);
     this.#header.show(this.#details, state, newest, moment.live);
     // While the log is loading, what goes on in it is over already.
+    this.element.classList.toggle("interrupted", this.#interrupted && moment.live);
     this.#canvas.update(looks, log.connection !== "loading");
     this.#timeline.show(this.#grown, this.#details !== undefined && !this.#details.run.interrupted && !ended && log.last > 0);
     this.#console.show(moment.at);
