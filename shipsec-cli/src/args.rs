@@ -1,9 +1,12 @@
 //! What the command line says.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 use shipsec_core::run::replay::{Position, Speed};
+
+/// Heading of the options that limit what others may ask for.
+const LIMITS: &str = "Limits";
 
 /// Builds, checks, runs and inspects workflows of typed components.
 #[derive(Debug, Parser)]
@@ -383,6 +386,18 @@ pub(crate) struct ServeArgs {
     /// Go on with the runs here that have not ended and that no process runs.
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Bytes that the body of a request may have. Default: 8388608
+    #[arg(long, value_name = "BYTES", help_heading = LIMITS)]
+    pub(crate) max_body: Option<usize>,
+    /// Requests a second from one address; twice as many may come at once. Default: 1000
+    #[arg(long, value_name = "N", help_heading = LIMITS)]
+    pub(crate) max_rate: Option<NonZeroU32>,
+    /// Event streams at once. Default: 4096
+    #[arg(long, value_name = "N", help_heading = LIMITS)]
+    pub(crate) max_streams: Option<usize>,
+    /// Connections at once. Default: 8192, and 2048 from one address
+    #[arg(long, value_name = "N", help_heading = LIMITS)]
+    pub(crate) max_connections: Option<usize>,
     #[command(flatten)]
     pub(crate) place: Place,
 }

@@ -97,7 +97,7 @@ impl FromRequest<Studio> for JsonText {
 async fn bytes(request: Request, studio: &Studio) -> Result<Bytes, Problem> {
     let body = Bytes::from_request(request, studio);
     match tokio::time::timeout(studio.host.limits.stall, body).await {
-        Ok(body) => body.map_err(unread),
+        Ok(body) => body.map_err(|error| unread(error, studio.host.limits.body)),
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "too-slow",
@@ -117,6 +117,12 @@ async fn text(request: Request, studio: &Studio) -> Result<String, Problem> {
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    // Serde would take a list for an object, field by field.
+    if text.trim_start().starts_with('[') {
+        return Err(Problem::invalid(
+            "the body does not fit: it is a list, expected an object",
+        ));
+    }
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -148,13 +154,16 @@ fn not_json() -> Problem {
     )
 }
 
-fn unread(rejection: BytesRejection) -> Problem {
+fn unread(rejection: BytesRejection, limit: usize) -> Problem {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too-large",
             "The body is too large",
-            "the body is larger than this server takes; its host sets the limit",
+            format!(
+                "the body is larger than the {limit} bytes that this server takes; its host sets the \
+                 limit"
+            ),
         ),
         _ => Problem::invalid(rejection.body_text()),
     }

@@ -21,8 +21,8 @@ use shipsec_core::{
 };
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-/// Events that are read at once.
-const PAGE: usize = 512;
+/// Events that are read at once. Each listener may have so many before it.
+const PAGE: usize = 128;
 /// Bytes of frames that a feed keeps.
 const KEPT: usize = 8 * 1024 * 1024;
 /// Bytes that a listener is given at once, unless one frame is larger.

@@ -3,7 +3,7 @@
 use std::{io::Write as _, net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
 
 use shipsec_core::{execute::LocalExecutor, trace::RunFilter};
-use shipsec_studio::{Access, Host, WorkflowFolder};
+use shipsec_studio::{Access, Host, Limits, WorkflowFolder};
 use tokio::net::TcpListener;
 
 use super::{
@@ -64,7 +64,8 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         }
         let host = Host::local(&executor, registry)
             .with_workflows(workflows)
-            .with_access(access);
+            .with_access(access)
+            .with_limits(limits(args));
         tell(address)?;
         tokio::spawn(async move {
             while let Some(notice) = said.recv().await {
@@ -88,6 +89,25 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+fn limits(args: &ServeArgs) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(bytes) = args.max_body {
+        limits = limits.with_body(bytes);
+    }
+    if let Some(rate) = args.max_rate {
+        limits = limits.with_rate(rate, rate.saturating_add(rate.get()));
+    }
+    if let Some(streams) = args.max_streams {
+        limits = limits.with_streams(streams);
+    }
+    if let Some(connections) = args.max_connections {
+        limits = limits.with_connections(connections);
+        let of_one = limits.connections_per_address.min(connections);
+        limits = limits.with_connections_per_address(of_one);
+    }
+    limits
 }
 
 fn token(args: &ServeArgs) -> Result<Option<String>, Failure> {

@@ -38,7 +38,8 @@ pub trait Executor: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StartError`]; nothing is recorded then.
+    /// [`StartError`]; nothing is recorded then. Inputs are part of the log: one that
+    /// [holds](Self::hides) in clear what is kept out of it is refused.
     async fn start(&self, request: RunRequest) -> Result<RunHandle, StartError>;
 
     /// Goes on with a run whose executor died, or gave up because the store was away.
@@ -64,6 +65,14 @@ pub trait Executor: fmt::Debug + Send + Sync {
 
     /// A handle of a run that this executor runs now.
     async fn handle(&self, run: &RunId) -> Option<RunHandle>;
+
+    /// Whether a value holds in clear what this executor keeps out of all logs. Whoever records
+    /// something beside it, such as an answer, asks first. An executor that keeps nothing out has
+    /// nothing to add.
+    fn hides(&self, value: &Json) -> bool {
+        let _ = value;
+        false
+    }
 }
 
 /// What to run.

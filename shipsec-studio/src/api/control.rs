@@ -16,7 +16,7 @@ use super::{
     start::Started,
 };
 use crate::{
-    Problem,
+    Host, Problem,
     extract::{Body, InPath, MaybeBody, Reply},
     studio::Studio,
 };
@@ -133,8 +133,19 @@ pub(crate) async fn answer(
     Body(body): Body<Answer>,
 ) -> Result<StatusCode, Problem> {
     let run = run_id(&run)?;
-    let store = &studio.host.store;
+    let Host {
+        store, executor, ..
+    } = &studio.host;
     let by = body.by.as_deref();
+    if executor.hides(&body.answer) || by.is_some_and(|by| executor.hides(&by.into())) {
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "secret-in-clear",
+            "The answer holds a secret in clear",
+            "the answer holds a secret that this server keeps out of logs, and answers are part of the \
+             log: give its name instead",
+        ));
+    }
     match store.answer(&run, &body.node, body.answer, by).await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(error) => Err(not_answered(error)),

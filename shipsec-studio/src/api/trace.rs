@@ -18,8 +18,8 @@ use crate::{
     studio::Studio,
 };
 
-/// Events that are read at once.
-const PAGE: usize = 4096;
+/// Events that are read at once: few, as each may be large, and many may ask at once.
+const PAGE: usize = 512;
 /// Bytes of events after which a page ends, unless it has a single one.
 const LARGE: usize = 8 * 1024 * 1024;
 /// Events that one request looks at, at most, where few fit.

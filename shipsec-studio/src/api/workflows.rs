@@ -108,7 +108,7 @@ pub(crate) async fn create(
         .clone();
     let graph = Arc::unwrap_or_clone(graph);
     let saved = save(&studio, id.clone(), graph, Expected::Nothing).await;
-    let mut response = saved.map_err(|problem| match problem.status() {
+    let (_, mut response) = saved.map_err(|problem| match problem.status() {
         StatusCode::PRECONDITION_FAILED => Problem::conflict(
             "workflow-exists",
             "There is such a workflow",
@@ -136,8 +136,9 @@ pub(crate) async fn put(
     let expected = expected(&headers)?;
     let before = studio.host.workflows.get(&id, None).await;
     let is_new = before.map_err(not_stored)?.is_none();
-    let mut response = save(&studio, id, graph, expected).await?;
-    if is_new {
+    let (version, mut response) = save(&studio, id, graph, expected).await?;
+    // Of several that come at once, one makes it.
+    if is_new && version == 1 {
         *response.status_mut() = StatusCode::CREATED;
     }
     Ok(response)
@@ -148,7 +149,7 @@ async fn save(
     id: WorkflowId,
     mut graph: Graph,
     expected: Expected,
-) -> Result<Response, Problem> {
+) -> Result<(u32, Response), Problem> {
     check_id(id.as_str()).map_err(|error| not_stored(error.into()))?;
     // Runs of it carry its id.
     graph.id = Some(id.clone());
@@ -159,12 +160,13 @@ async fn save(
     let hash = compiled.plan.hash().clone();
     let kept = studio.host.workflows.put(&id, graph, &hash, expected).await;
     let newest = kept.map_err(not_stored)?;
-    let tag = tag(&newest);
+    let (tag, version) = (tag(&newest), newest.version);
     let saved = Saved {
         workflow: WorkflowEntry::new(id, name, newest),
         warnings: compiled.warnings,
     };
-    Ok(([(header::ETAG, tag)], Reply(saved)).into_response())
+    let response = ([(header::ETAG, tag)], Reply(saved)).into_response();
+    Ok((version, response))
 }
 
 /// Names a version: by its number, because some of a graph is not in what it compiles to, and by its

@@ -1,7 +1,8 @@
 //! Workflows in a folder: `<id>/<version>.json`, each written once and never changed.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -160,7 +161,11 @@ fn put(
     let keep = || {
         fs::create_dir_all(&folder)?;
         let mut kept = tempfile::NamedTempFile::new_in(&folder)?;
-        serde_json::to_writer_pretty(io::BufWriter::new(&mut kept), &file)?;
+        let mut writer = io::BufWriter::new(&mut kept);
+        serde_json::to_writer_pretty(&mut writer, &file)?;
+        // What cannot be written any more, on a full disk, shows here and not when it is dropped.
+        writer.flush()?;
+        drop(writer);
         kept.as_file().sync_all()?;
         kept.persist_noclobber(path(&folder, number))?;
         // The name is durable once its folder is.

@@ -11,7 +11,7 @@ use shipsec_core::{
 };
 use shipsec_sqlite::SqliteStore;
 
-use crate::support::{Server, chain, given, problem};
+use crate::support::{HIDDEN, Server, chain, given, problem};
 
 async fn with_flow(nodes: &[(&str, &str, Json)]) -> Server {
     let server = Server::start().await;
@@ -266,6 +266,19 @@ async fn a_question_is_answered() {
         problem(answer("nobody", json!(1))).await,
         (404, "unknown-node".to_owned())
     );
+    let secret = format!("take {HIDDEN}");
+    let in_clear = problem(answer(
+        "ask",
+        json!({ "approved": true, "comment": secret }),
+    ))
+    .await;
+    assert_eq!(in_clear, (422, "secret-in-clear".to_owned()));
+    let by = json!({ "node": "ask", "answer": { "approved": true }, "by": secret });
+    let in_clear = problem(server.post(&path).json(&by)).await;
+    assert_eq!(in_clear, (422, "secret-in-clear".to_owned()));
+    let list = json!(["ask", { "approved": true }]);
+    let unfit = problem(server.post(&path).json(&list)).await;
+    assert_eq!(unfit, (400, "invalid-request".to_owned()));
     let unfit = problem(answer("ask", json!({ "approved": "perhaps" }))).await;
     assert_eq!(unfit, (422, "invalid-answer".to_owned()));
     let taken = answer("ask", json!({ "approved": true }))
@@ -278,6 +291,18 @@ async fn a_question_is_answered() {
     assert_eq!(late, (409, "run-ended".to_owned()));
     let status = server.json(&format!("/workflows/runs/{run}/status")).await;
     assert_eq!(status["status"], "COMPLETED");
+}
+
+#[tokio::test]
+async fn no_secret_comes_into_a_log_by_an_input() {
+    let server = with_flow(&[("wait", "dev.sleep", json!({ "ms": 1 }))]).await;
+    let inputs = json!({ "inputs": { "text": format!("it is {HIDDEN}") } });
+    let refused = problem(server.post("/workflows/flow/run").json(&inputs)).await;
+    assert_eq!(refused, (422, "invalid-inputs".to_owned()));
+    let list = problem(server.post("/workflows/flow/run").json(&json!([]))).await;
+    assert_eq!(list, (400, "invalid-request".to_owned()));
+    let runs = server.json("/workflows/runs").await;
+    assert_eq!(runs["runs"], json!([]));
 }
 
 #[tokio::test]

@@ -13,6 +13,9 @@ use shipsec_core::{
 use shipsec_studio::{Access, Host, serve};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
+/// What no log shows.
+pub(crate) const HIDDEN: &str = "made-up-secret-of-a-test";
+
 /// A server that ends with the test.
 pub(crate) struct Server {
     pub(crate) executor: LocalExecutor,
@@ -35,6 +38,7 @@ impl Server {
         let registry: Arc<Registry> = Arc::new(shipsec_components::registry());
         let executor = LocalExecutor::builder(store)
             .artifacts(ArtifactStore::memory())
+            .hide(None, HIDDEN)
             .registry(registry.clone())
             .build();
         let host = set_up(Host::local(&executor, registry));

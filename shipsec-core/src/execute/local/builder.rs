@@ -33,6 +33,10 @@ use crate::{
     workflow::{Plan, WorkflowSource},
 };
 
+/// What is said of an input that holds a secret.
+const IN_CLEAR: &str = "holds a secret in clear, and inputs are part of the log: give a reference, \
+                        {\"secretRef\": \"NAME\"}, to an input of type secret";
+
 /// Runs plans inside the host's process, on the tokio runtime that `start` is called on.
 ///
 /// Clones share the same runs.
@@ -271,10 +275,15 @@ impl LocalExecutor {
         }
     }
 
-    fn scope(&self, plan: &Arc<Plan>, run: RunId, masker: Arc<Masker>, begin: Begin) -> RunScope {
+    /// Lets a masker know what no log shows.
+    fn teach(&self, masker: &Masker) {
         for (name, value) in &self.0.hidden {
             masker.learn(name.as_ref(), value);
         }
+    }
+
+    fn scope(&self, plan: &Arc<Plan>, run: RunId, masker: Arc<Masker>, begin: Begin) -> RunScope {
+        self.teach(&masker);
         RunScope {
             run_id: run,
             plan: plan.clone(),
@@ -363,6 +372,14 @@ impl Executor for LocalExecutor {
             child_of,
         } = request;
         crate::workflow::check_inputs(&plan, &inputs).map_err(StartError::Inputs)?;
+        let in_clear: BTreeMap<_, _> = inputs
+            .iter()
+            .filter(|(_, value)| self.hides(value))
+            .map(|(id, _)| (id.clone(), vec![IN_CLEAR.to_owned()]))
+            .collect();
+        if !in_clear.is_empty() {
+            return Err(StartError::Inputs(in_clear));
+        }
         let run_id = run_id.unwrap_or_else(RunId::generate);
         if self.live(&run_id).is_ok() {
             return Err(StartError::RunExists(run_id));
@@ -488,5 +505,11 @@ impl Executor for LocalExecutor {
 
     async fn handle(&self, run: &RunId) -> Option<RunHandle> {
         self.live(run).ok()
+    }
+
+    fn hides(&self, value: &Json) -> bool {
+        let masker = Masker::default();
+        self.teach(&masker);
+        masker.json(&mut value.clone())
     }
 }

@@ -266,12 +266,12 @@ pub(super) fn plan(
     })
 }
 
-/// A stable name from a title.
+/// A stable name from a title, of what every place takes that keeps things by their names.
 fn slug(title: &str) -> String {
     let mut slug = String::new();
     for c in title.chars().take(100) {
-        if c.is_alphanumeric() {
-            slug.extend(c.to_lowercase());
+        if c.is_ascii_alphanumeric() {
+            slug.push(c.to_ascii_lowercase());
         } else if !slug.is_empty() && !slug.ends_with('-') {
             slug.push('-');
         }
