@@ -60,5 +60,21 @@ scene("scrub", "every moment is the server's state of it, and replay is what was
 
   // Live again, by its button.
   await page.click(by("live-button"));
-  await page.waitForSelector(`${by("scrubber")}[aria-valuenow="${(await server.events(run)).length}"]`);
+  const { length: last } = await server.events(run);
+  await page.waitForSelector(`${by("scrubber")}[aria-valuenow="${last}"]`);
+
+  // A bar that is dragged over moves the moment, one that is pressed selects its node as well.
+  const bar = page.locator("[data-lane=last] .attempt");
+  const box = await bar.boundingBox();
+  await bar.hover();
+  await page.mouse.down();
+  await page.mouse.move(box.x - 20, box.y, { steps: 4 });
+  await page.mouse.up();
+  await page.waitForFunction((last) => Number(document.querySelector("[data-testid=scrubber]").getAttribute("aria-valuenow")) < last, last);
+  assert.equal(await page.locator(".lane.selected").count(), 0, "a drag selects nothing");
+  // The rows follow the moment.
+  await page.keyboard.press("f");
+  await bar.click();
+  await page.waitForSelector(`${by("node-last")}[data-selected]`);
+  await page.waitForSelector("[data-lane=last].selected");
 });

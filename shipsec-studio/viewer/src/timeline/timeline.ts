@@ -19,6 +19,7 @@ export class Timeline {
   readonly #scale: Scale;
   readonly #moment: Moment;
   readonly #gantt: Gantt;
+  readonly #pick: (node: string) => void;
   readonly #play: HTMLButtonElement;
   readonly #live: HTMLButtonElement;
   readonly #liveText = h("span", null, "Live");
@@ -42,6 +43,7 @@ export class Timeline {
     this.#log = log;
     this.#scale = scale;
     this.#moment = moment;
+    this.#pick = select;
     this.#gantt = new Gantt(log, scale, name, select);
     this.#speed.value = String(moment.speed);
     this.#speed.addEventListener("change", () => {
@@ -153,15 +155,22 @@ export class Timeline {
     const to = (x: number) => this.#moment.seek(((x - left - NAMES) / width) * this.#scale.whole);
     this.#moment.pause();
     to(event.clientX);
-    // At the newest event one stays there, whatever comes.
-    const move = (event: PointerEvent) => to(event.clientX);
-    const up = () => {
-      on.removeEventListener("pointermove", move);
-      if (this.#moment.cursor >= this.#scale.whole) this.#moment.goLive();
-    };
+    // What captures the pointer gets the click as well, so a press is told from a drag here.
+    let lane = (event.target as Element).closest("[data-lane]")?.getAttribute("data-lane");
+    const over = new AbortController();
+    const { signal } = over;
     on.setPointerCapture(event.pointerId);
-    on.addEventListener("pointermove", move);
-    on.addEventListener("lostpointercapture", up, { once: true });
+    on.addEventListener("pointermove", ({ clientX }) => {
+      if (lane && Math.abs(clientX - event.clientX) < 3) return;
+      lane = null;
+      to(clientX);
+    }, { signal });
+    on.addEventListener("pointerup", () => lane && this.#pick(lane), { signal });
+    on.addEventListener("lostpointercapture", () => {
+      over.abort();
+      // At the newest event one stays there, whatever comes.
+      if (this.#moment.cursor >= this.#scale.whole) this.#moment.goLive();
+    }, { signal });
     event.preventDefault();
     this.#scrubber.focus({ preventScroll: true });
   }
