@@ -49,6 +49,11 @@ export class Artifacts {
     if (artifacts.length > 2000) this.#list.append(h("li", { class: "hint" }, `and ${many(artifacts.length - 2000, "further one")}`));
   }
 
+  /** Nodes have got other names: whatever is shown next is drawn anew. */
+  rename(): void {
+    this.#length = -1;
+  }
+
   /** One entry of the list. */
   item(one: ArtifactView): HTMLElement {
     const open = button("", () => void this.open(one), { class: "artifact", "aria-pressed": String(one.artifactId === this.#shown), "data-artifact": one.artifactId }, icon("file"));
