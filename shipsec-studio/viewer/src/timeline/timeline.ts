@@ -9,7 +9,7 @@ import { EDGE, Gantt, NAMES } from "./gantt.ts";
 import { type Moment, SPEEDS } from "./moment.ts";
 import type { Scale } from "./scale.ts";
 
-/** A running attempt grows no more often than this, in milliseconds; the second where nothing shall move. */
+/** What goes on grows no more often than the first, in milliseconds, and the clock beside it no less often than the second, which is for both where nothing shall move. */
 const PACE = [40, 1000] as const;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -106,12 +106,15 @@ export class Timeline {
     const width = Math.max(0, this.#scrubber.clientWidth - NAMES - EDGE);
     const before = scale.end;
     this.#goesOn = goesOn;
-    clearTimeout(this.#timer);
     if (!goesOn) scale.reach(0);
-    else if (moment.live && log.connection === "live") {
-      moment.tick(api.now());
-      const wait = Math.max(PACE[still.matches ? 1 : 0], scale.pace(width));
-      if (wait < Infinity) this.#timer = setTimeout(this.#again, wait);
+    else if (log.connection === "live" && (grown || !this.#timer)) {
+      // Whoever looks back sees it go on as well: only the moment stays.
+      scale.reach(api.now());
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.#again();
+      }, Math.max(PACE[still.matches ? 1 : 0], Math.min(PACE[1], scale.pace(width))));
     }
     if (grown || scale.end !== before) {
       this.#gantt.grow();
@@ -133,11 +136,11 @@ export class Timeline {
     this.#live.setAttribute("aria-pressed", String(moment.live));
     set(this.#live, "class", `toggle live${moment.live && !ended ? " on" : ""}`);
     say(this.#liveText, ended ? "End" : "Live");
-    const passed = log.last ? log.timeOf(moment.at) - this.#scale.start : 0;
-    say(this.#where, log.last ? `${moment.live ? (ended ? "At the end" : "Live") : "Event"} ${moment.live ? "· event " : ""}${count(moment.at)} of ${count(log.last)} · ${span(passed)} · ${clock(log.timeOf(moment.at))}` : "No event yet");
+    say(this.#where, log.last ? `${moment.live ? (ended ? "At the end" : "Live") : "Event"} ${moment.live ? "· event " : ""}${count(moment.at)} of ${count(log.last)} · ${span(moment.time - scale.start)} · ${clock(moment.time)}` : "No event yet");
+    // What is said aloud is the event's time: it does not change all the while.
     set(this.#scrubber, "aria-valuemax", Math.max(1, log.last));
     set(this.#scrubber, "aria-valuenow", moment.at);
-    set(this.#scrubber, "aria-valuetext", `event ${moment.at} of ${log.last}, ${span(passed)}${moment.live ? ", live" : ""}`);
+    set(this.#scrubber, "aria-valuetext", `event ${moment.at} of ${log.last}, ${span(log.timeOf(moment.at) - scale.start)}${moment.live ? ", live" : ""}`);
   }
 
   /** Stops whatever it does. */
@@ -152,7 +155,12 @@ export class Timeline {
     // To the left stand the names, to the right a scroll bar.
     if (event.button !== 0 || inside < NAMES - 6 || inside > on.clientWidth) return;
     const width = Math.max(1, this.#scrubber.clientWidth - NAMES - EDGE);
-    const to = (x: number) => this.#moment.seek(((x - left - NAMES) / width) * this.#scale.whole);
+    let newest = false;
+    const to = (x: number) => {
+      const part = (x - left - NAMES) / width;
+      newest = part >= 1;
+      this.#moment.seek(part * this.#scale.whole);
+    };
     this.#moment.pause();
     to(event.clientX);
     // What captures the pointer gets the click as well, so a press is told from a drag here.
@@ -169,7 +177,7 @@ export class Timeline {
     on.addEventListener("lostpointercapture", () => {
       over.abort();
       // At the newest event one stays there, whatever comes.
-      if (this.#moment.cursor >= this.#scale.whole) this.#moment.goLive();
+      if (newest) this.#moment.goLive();
     }, { signal });
     event.preventDefault();
     this.#scrubber.focus({ preventScroll: true });
