@@ -14,7 +14,7 @@ export const NAMES = 172;
 export const EDGE = 16;
 const ROW = 18;
 
-interface Lane { readonly node: string; readonly attempts: Attempt[] }
+interface Lane { readonly at: number; readonly node: string; readonly attempts: Attempt[] }
 
 export class Gantt {
   readonly element: HTMLElement;
@@ -24,14 +24,16 @@ export class Gantt {
   readonly #rows = s("g");
   readonly #svg = s("svg", { class: "bars", role: "list", "aria-label": "Attempts" }, this.#rows);
   readonly #spacer = h("div");
-  readonly #draw = frame(() => this.#show());
+  readonly #draw = frame(() => this.show());
   #lanes: Lane[] = [];
+  #of = new Map<string, Lane>();
   #starts: number[] = [];
   #seen = -1;
   #selected = "";
   /** Whether what began last stays in sight. */
   #following = true;
-  #hidden = false;
+  /** Whether the row of what is selected stays in sight instead. */
+  #pinned = false;
   /** Which bars there are, row by row. */
   #bars: SVGRectElement[] = [];
   #drawn = "";
@@ -59,45 +61,43 @@ export class Gantt {
       for (const attempt of this.#log.attempts()) {
         const lane = lanes.get(attempt.nodeId);
         if (lane) lane.attempts.push(attempt);
-        else lanes.set(attempt.nodeId, { node: attempt.nodeId, attempts: [attempt] });
+        else lanes.set(attempt.nodeId, { at: lanes.size, node: attempt.nodeId, attempts: [attempt] });
       }
+      this.#of = lanes;
       this.#lanes = [...lanes.values()];
       this.#starts = this.#lanes.map((lane) => lane.attempts[0]?.started ?? 0);
       this.#spacer.style.height = `${this.#lanes.length * ROW + 4}px`;
-      if (this.#hidden) this.#reveal();
     }
-    this.#draw();
   }
 
-  /** Brings what began last before a time into sight, unless somebody scrolls; `again` after that too. */
-  follow(time: number, again: boolean): void {
+  /** Brings what began last before a time into sight, unless somebody scrolls; `again` after that too. `moves` where the time goes on. */
+  follow(time: number, moves: boolean, again: boolean): void {
     this.#following ||= again;
-    if (!this.#following || this.#selected) return;
     const begun = upTo(this.#starts, time);
+    const at = this.#of.get(this.#selected)?.at;
+    // What is selected has no row before it begins, or none that is worth to wait at.
+    const pinned = at !== undefined && (!moves || at < begun);
+    if (pinned && !this.#pinned) this.#reveal(at);
+    this.#pinned = pinned;
+    if (!this.#following || pinned) return;
     const top = Math.max(0, begun * ROW + 4 - this.element.clientHeight);
     if (Math.abs(this.element.scrollTop - top) > 1) this.element.scrollTop = top;
   }
 
-  /** Marks a node, and brings its row into sight. */
+  /** Marks a node; its row comes into sight when it follows next. */
   select(node: string): void {
     if (node === this.#selected) return;
     this.#selected = node;
-    this.#reveal();
-    this.#draw();
+    this.#pinned = false;
   }
 
-  /** Brings the row of what is selected into sight, as soon as there is one. */
-  #reveal(): void {
-    const node = this.#selected;
-    const at = this.#lanes.findIndex((lane) => lane.node === node);
-    this.#hidden = Boolean(node) && at < 0;
-    if (at >= 0) {
-      const { scrollTop, clientHeight } = this.element;
-      if (at * ROW < scrollTop || (at + 1) * ROW > scrollTop + clientHeight) this.element.scrollTop = Math.max(0, at * ROW - clientHeight / 2);
-    }
+  #reveal(at: number): void {
+    const { scrollTop, clientHeight } = this.element;
+    if (at * ROW < scrollTop || (at + 1) * ROW > scrollTop + clientHeight) this.element.scrollTop = Math.max(0, at * ROW - clientHeight / 2);
   }
 
-  #show(): void {
+  /** Draws the rows in sight, at once: those that came into sight would else be blank for a frame. */
+  show(): void {
     const { clientWidth, clientHeight, scrollTop } = this.element;
     const wide = Math.max(1, clientWidth - NAMES - EDGE);
     const per = wide / this.#scale.whole;

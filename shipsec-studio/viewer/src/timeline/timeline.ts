@@ -120,13 +120,15 @@ export class Timeline {
       this.#gantt.grow();
       this.#drawAxis();
     }
+    const playing = String(moment.playing);
+    const mode = `${moment.live} ${playing}`;
+    const moves = moment.live || moment.playing;
+    this.#gantt.follow(log.last ? log.timeOf(moment.at) : 0, moves, moves && mode !== this.#mode);
+    this.#gantt.show();
+    this.#mode = mode;
     const x = NAMES + Math.min(1, moment.cursor / scale.whole) * width;
     this.#knob.style.transform = this.#hair.style.transform = `translateX(${x.toFixed(1)}px)`;
     this.#future.style.left = `${x.toFixed(1)}px`;
-    const playing = String(moment.playing);
-    const mode = `${moment.live} ${playing}`;
-    this.#gantt.follow(log.last ? log.timeOf(moment.at) : 0, mode !== this.#mode && (moment.live || moment.playing));
-    this.#mode = mode;
     if (this.#play.dataset["playing"] !== playing) {
       this.#play.dataset["playing"] = playing;
       put(this.#play, icon(moment.playing ? "pause" : "play"));
