@@ -2,7 +2,7 @@
 
 import type { Filter, Level, RunLog } from "../model.ts";
 import { copy, notice, reason, save } from "../ui/dialog.ts";
-import { button, h, later, put, say } from "../ui/dom.ts";
+import { button, h, later, say } from "../ui/dom.ts";
 import { upTo } from "../ui/sorted.ts";
 import { icon } from "../ui/states.ts";
 import { count, cut, fileName, oneLine, size } from "../ui/text.ts";
@@ -254,9 +254,10 @@ export class Console {
   #open(sequence: number): void {
     const event = this.#log.event(sequence);
     if (!event) return;
+    // The list stays where it is, and with it the focus and the keys.
+    this.dismiss();
     this.#active = sequence;
-    this.#list.refresh();
-    put(this.#body, this.#list.element, details(event, this.#log.timeOf(sequence), this.#events, () => {
+    this.#body.append(details(event, this.#log.timeOf(sequence), this.#events, () => {
       this.dismiss();
       this.#list.element.focus();
     }));
