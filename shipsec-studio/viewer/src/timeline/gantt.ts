@@ -37,6 +37,8 @@ export class Gantt {
   /** Which bars there are, row by row. */
   #bars: SVGRectElement[] = [];
   #drawn = "";
+  /** The event that is looked at. */
+  #moment = 0;
 
   constructor(log: RunLog, scale: Scale, name: (node: string) => string, select: (node: string) => void) {
     this.#log = log;
@@ -96,8 +98,11 @@ export class Gantt {
     if (at * ROW < scrollTop || (at + 1) * ROW > scrollTop + clientHeight) this.element.scrollTop = Math.max(0, at * ROW - clientHeight / 2);
   }
 
-  /** Draws the rows in sight, at once: those that came into sight would else be blank for a frame. */
-  show(): void {
+  /** Draws the rows in sight after an event, at once: those that came into sight would else be blank for a frame. */
+  show(moment = this.#moment): void {
+    this.#moment = moment;
+    const { counts, nodes } = this.#log.stateAt(moment);
+    const awaiting = new Set(counts.awaitingInput ? nodes.map((node) => node.state === "AWAITING_INPUT" && node.nodeId) : []);
     const { clientWidth, clientHeight, scrollTop } = this.element;
     const wide = Math.max(1, clientWidth - NAMES - EDGE);
     const per = wide / this.#scale.whole;
@@ -129,11 +134,13 @@ export class Gantt {
         if (!bar) continue;
         const from = this.#scale.length(attempt.started) * per;
         const to = this.#scale.length(attempt.ended ?? this.#scale.end) * per;
-        const outcome = attempt.outcome ?? "running";
-        set(bar, "class", `attempt ${outcome}`);
+        // Where it goes is drawn beyond the moment, what becomes of it is not told.
+        const ended = attempt.endedAt !== undefined && attempt.endedAt <= moment;
+        const state = ended ? attempt.outcome ?? "ended" : attempt.startedAt > moment ? "later" : awaiting.has(attempt.nodeId) ? "awaiting" : "running";
+        set(bar, "class", `attempt ${state}`);
         set(bar, "x", (NAMES + from).toFixed(1));
         set(bar, "width", Math.max(2, to - from).toFixed(1));
-        say(bar.firstElementChild as Element, oneLine(`${names[row]}, attempt ${attempt.attempt}: ${outcome}${attempt.ended === undefined ? "" : `, ${span(attempt.ended - attempt.started)}`}`));
+        say(bar.firstElementChild as Element, oneLine(`${names[row]}, attempt ${attempt.attempt}: ${state}${ended ? `, ${span((attempt.ended ?? 0) - attempt.started)}` : ""}`));
       }
     }
   }

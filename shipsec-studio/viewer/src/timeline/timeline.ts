@@ -124,7 +124,7 @@ export class Timeline {
     const mode = `${moment.live} ${playing}`;
     const moves = moment.live || moment.playing;
     this.#gantt.follow(log.last ? log.timeOf(moment.at) : 0, moves, moves && mode !== this.#mode);
-    this.#gantt.show();
+    this.#gantt.show(moment.at);
     this.#mode = mode;
     const x = NAMES + Math.min(1, moment.cursor / scale.whole) * width;
     this.#knob.style.transform = this.#hair.style.transform = `translateX(${x.toFixed(1)}px)`;
