@@ -46,8 +46,13 @@ export class Timeline {
     this.#pick = select;
     this.#gantt = new Gantt(log, scale, name, select);
     this.#speed.value = String(moment.speed);
+    // After the mouse the keys are the timeline's again; who came with keys stays.
+    const back = () => this.#scrubber.focus({ preventScroll: true });
+    let pointed = false;
+    for (const by of ["pointerdown", "keydown"]) this.#speed.addEventListener(by, () => (pointed = by === "pointerdown"));
     this.#speed.addEventListener("change", () => {
       moment.speed = Number(this.#speed.value);
+      if (pointed) back();
     });
     const tool = (icon_: Parameters<typeof icon>[0], label: string, key: string, run: () => void, props = {}) =>
       button("", run, { "aria-label": label, title: `${label} (${key})`, ...props }, icon(icon_));
@@ -57,7 +62,7 @@ export class Timeline {
     this.#scrubber = h("div", { class: "scrubber", role: "slider", tabindex: 0, "aria-label": "Moment", "aria-valuemin": 1, "data-testid": "scrubber" }, this.#axis, this.#knob);
     const body = h("div", { class: "timeline-body" }, this.#scrubber, this.#gantt.element, this.#future, this.#hair);
     this.element = h("section", { class: "timeline", "aria-label": "Timeline" },
-      h("div", { class: "controls", role: "toolbar", "aria-label": "Replay" },
+      h("div", { class: "controls", role: "toolbar", "aria-label": "Replay", onclick: (event: MouseEvent) => event.detail > 0 && (event.target as Element).closest("button") && back() },
         tool("prev", "Previous change", "p, shift+←", () => this.change(-1), { "data-testid": "prev-change" }),
         tool("back", "Previous event", "←", () => moment.step(-1), { "data-testid": "prev-event" }),
         this.#play,
