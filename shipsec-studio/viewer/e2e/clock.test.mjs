@@ -133,3 +133,34 @@ scene("clock", "where nothing shall move, it moves once a second", async (own) =
   const whole = changes.map(({ x, width }) => before * (x + width - 172) / (x - 172));
   for (let at = 1; at < whole.length; at += 1) assert.ok(whole[at] - whole[at - 1] > 900, `${whole[at] - whole[at - 1]} ms after the one before`);
 });
+
+scene("clock", "the newest attempts are in sight in every frame, also while a node is selected that has not begun", async (own) => {
+  const server = await own.serve();
+  const naps = Array.from({ length: 14 }, (_, at) => [`nap${at}`, "dev.sleep", { ms: 150 }]);
+  const run = await server.run(chain("many", [...naps, ["late", "dev.sleep", { ms: 60_000 }]]));
+  const context = await own.context(server);
+  await context.addInitScript(() => {
+    window.blanks = [];
+    window.lanes = new Set();
+    const { port1, port2 } = new MessageChannel();
+    // After the frame: what is there now is what was painted.
+    port1.onmessage = () => {
+      const [gantt, bars] = ["gantt", "bars"].map((part) => document.querySelector(`.${part}`)?.getBoundingClientRect());
+      if (!gantt) return;
+      const rows = gantt.top - document.querySelector(".gantt").scrollTop + document.querySelector(".gantt > div").offsetHeight;
+      const blank = Math.min(gantt.bottom, rows - 4) - bars.bottom;
+      if (blank > 2) window.blanks.push(blank);
+      if (!document.querySelector("[data-lane=late]")) for (const lane of document.querySelectorAll("[data-lane]")) window.lanes.add(lane.dataset.lane);
+    };
+    const next = () => {
+      port2.postMessage(0);
+      requestAnimationFrame(next);
+    };
+    requestAnimationFrame(next);
+  });
+  const page = await own.open(server, `?run=${run}&node=late`, { context });
+  await page.waitForSelector("[data-lane=late].selected .attempt.running");
+  const { blanks, lanes } = await page.evaluate(() => ({ blanks: window.blanks, lanes: [...window.lanes] }));
+  assert.deepEqual(blanks, []);
+  assert.ok(lanes.includes("nap12"), `in sight before it began: ${lanes.join(", ")}`);
+});
