@@ -19,7 +19,13 @@ const grows = (page, times) => page.waitForFunction((times) => {
   return width("quick") > 0 && width("slow") > times * width("quick");
 }, times);
 
-scene("clock", "what runs grows while it is followed, and stands while one looks back", async (own) => {
+/** The time since the start that stands beside the knob. */
+const seconds = (where) => {
+  const [, number, unit] = / · ([\d.]+) (ms|s) · /.exec(where);
+  return Number(number) / (unit === "ms" ? 1000 : 1);
+};
+
+scene("clock", "what runs grows while it is followed, and while one looks back", async (own) => {
   const server = await own.serve();
   const run = await server.run(RUN);
   const page = await own.open(server, `?run=${run}`);
@@ -34,10 +40,11 @@ scene("clock", "what runs grows while it is followed, and stands while one looks
   assert.equal(after.slow.class, "attempt running");
   assert.notDeepEqual(after.ticks, before.ticks, "the axis is another one");
   // Both end where the knob stands: now.
-  const end = await page.evaluate(() => {
-    const [knob, bar] = [".knob", "[data-lane=slow] .attempt"].map((part) => document.querySelector(part).getBoundingClientRect());
+  const beside = (node) => page.evaluate((node) => {
+    const [knob, bar] = [".knob", `[data-lane=${node}] .attempt`].map((part) => document.querySelector(part).getBoundingClientRect());
     return Math.abs(knob.left + knob.width / 2 - bar.right);
-  });
+  }, node);
+  const end = await beside("slow");
   assert.ok(end < 2, `the knob is ${end} pixels away from now`);
   await own.shot("growing");
 
@@ -48,7 +55,7 @@ scene("clock", "what runs grows while it is followed, and stands while one looks
   await page.click(by("compress"));
   await page.waitForFunction(() => !document.querySelector(".axis .gap"));
 
-  // Whoever looks back sees a picture that stands.
+  // Whoever looks back sees it go on too, while the moment stays where it is: at its time.
   await page.keyboard.press("ArrowLeft");
   await page.waitForSelector(`${by("live-button")}[aria-pressed=false]`);
   const frames = (millis) => page.evaluate((millis) => new Promise((resume) => {
@@ -58,12 +65,28 @@ scene("clock", "what runs grows while it is followed, and stands while one looks
   }), millis);
   await frames(50);
   const back = await page.evaluate(bars);
-  // In so long it would have moved by many pixels.
-  await frames(400);
-  assert.deepEqual(await page.evaluate(bars), back);
+  const where = await page.textContent(by("moment"));
+  await grows(page, 1.2 * (back.slow.width / back.quick.width));
+  assert.equal(await page.textContent(by("moment")), where);
+  const quick = await beside("quick");
+  assert.ok(quick < 2, `the knob is ${quick} pixels away from the end of what it stands at`);
   await own.shot("back");
+
+  // Between two events it has a time of its own, also where idle time is pressed together.
+  const rail = await page.evaluate(() => document.querySelector(".axis .rail").getBoundingClientRect().toJSON());
+  await page.mouse.click(rail.x + rail.width * 0.9, rail.y + rail.height / 2);
+  await frames(50);
+  const between = await page.textContent(by("moment"));
+  assert.ok(seconds(between) > seconds(where), `${between} is after ${where}`);
+  await frames(400);
+  await page.click(by("compress"));
+  await page.waitForFunction(() => document.querySelector(".axis .gap"));
+  assert.equal(await page.textContent(by("moment")), between);
+  await page.click(by("compress"));
+
+  // Live, it is now, though the last event was long ago.
   await page.keyboard.press("f");
-  await grows(page, 1.1 * (back.slow.width / back.quick.width));
+  await page.waitForFunction((before) => Number(/Live · event .* · ([\d.]+) s/.exec(document.querySelector("[data-testid=moment]").textContent)?.[1]) > before, seconds(between) + 0.5);
   await server.ask("POST", `/workflows/runs/${run}/terminate`, {});
   await page.waitForSelector(`${by("live-button")}:has-text("End")`);
 });
@@ -109,4 +132,35 @@ scene("clock", "where nothing shall move, it moves once a second", async (own) =
   const before = Date.parse(started.timestamp) - Date.parse(first.timestamp);
   const whole = changes.map(({ x, width }) => before * (x + width - 172) / (x - 172));
   for (let at = 1; at < whole.length; at += 1) assert.ok(whole[at] - whole[at - 1] > 900, `${whole[at] - whole[at - 1]} ms after the one before`);
+});
+
+scene("clock", "the newest attempts are in sight in every frame, also while a node is selected that has not begun", async (own) => {
+  const server = await own.serve();
+  const naps = Array.from({ length: 14 }, (_, at) => [`nap${at}`, "dev.sleep", { ms: 150 }]);
+  const run = await server.run(chain("many", [...naps, ["late", "dev.sleep", { ms: 60_000 }]]));
+  const context = await own.context(server);
+  await context.addInitScript(() => {
+    window.blanks = [];
+    window.lanes = new Set();
+    const { port1, port2 } = new MessageChannel();
+    // After the frame: what is there now is what was painted.
+    port1.onmessage = () => {
+      const [gantt, bars] = ["gantt", "bars"].map((part) => document.querySelector(`.${part}`)?.getBoundingClientRect());
+      if (!gantt) return;
+      const rows = gantt.top - document.querySelector(".gantt").scrollTop + document.querySelector(".gantt > div").offsetHeight;
+      const blank = Math.min(gantt.bottom, rows - 4) - bars.bottom;
+      if (blank > 2) window.blanks.push(blank);
+      if (!document.querySelector("[data-lane=late]")) for (const lane of document.querySelectorAll("[data-lane]")) window.lanes.add(lane.dataset.lane);
+    };
+    const next = () => {
+      port2.postMessage(0);
+      requestAnimationFrame(next);
+    };
+    requestAnimationFrame(next);
+  });
+  const page = await own.open(server, `?run=${run}&node=late`, { context });
+  await page.waitForSelector("[data-lane=late].selected .attempt.running");
+  const { blanks, lanes } = await page.evaluate(() => ({ blanks: window.blanks, lanes: [...window.lanes] }));
+  assert.deepEqual(blanks, []);
+  assert.ok(lanes.includes("nap12"), `in sight before it began: ${lanes.join(", ")}`);
 });

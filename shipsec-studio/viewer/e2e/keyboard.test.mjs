@@ -59,6 +59,36 @@ scene("keyboard", "keys do what they say", async (own) => {
   const stopped = (await picture(page)).at;
   assert.ok(stopped < last, "it stopped before the end");
 
+  // After the mouse, the keys are those of the page again; who presses a button with keys stays on it.
+  const space = async (label) => {
+    await page.keyboard.press(" ");
+    await page.waitForSelector(`${by("play")}[aria-label=${label}]`);
+  };
+  await page.focus(by("scrubber"));
+  await page.keyboard.press("Home");
+  await page.click(by("next-event"));
+  await at(2);
+  await space("Pause");
+  await space("Play");
+  await page.click(by("compress"));
+  await page.waitForSelector(`${by("compress")}[aria-pressed=true]`);
+  await page.click(by("speed"));
+  await page.selectOption(by("speed"), "0.5");
+  await page.keyboard.press("f");
+  await at(last);
+  await page.keyboard.press("ArrowLeft");
+  await at(last - 1);
+  assert.equal(await page.inputValue(by("speed")), "0.5");
+  await page.focus(by("prev-event"));
+  await page.keyboard.press(" ");
+  await at(last - 2);
+  await page.keyboard.press("Enter");
+  await at(last - 3);
+  await page.focus(by("speed"));
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), "speed");
+  await page.focus(by("scrubber"));
+
   // / finds a node, Escape lets it go.
   await page.keyboard.press("/");
   assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), "node-search");

@@ -17,6 +17,49 @@ const RUN = graph("mixed", {
   ...naps.map((nap, at) => `${naps[at - 1] ?? "start"} > ${nap}`),
 ]);
 
+/** What the attempts of some nodes look like. */
+const attempts = (nodes) => Object.fromEntries(nodes.map((node) => [node, [...document.querySelectorAll(`[data-lane=${node}] .attempt`)].map((bar) => bar.getAttribute("class").slice("attempt ".length))]));
+
+scene("scrub", "no part of the page tells what comes after the moment", async (own) => {
+  const server = await own.serve();
+  const run = await server.run(graph("later", {
+    say: ["dev.emit", { logs: 3, artifactBytes: 20 }], flaky: ["dev.fail", { times: 1, kind: "ServiceError" }, { retry: { maxAttempts: 2, initialIntervalSeconds: 0.1 } }],
+    gate: ["core.approval", { title: "?" }], slow: ["dev.sleep", { ms: 60_000 }],
+  }, ["start > say", "say > flaky", "flaky > gate", "start > slow"]));
+  const page = await own.open(server, `?run=${run}`);
+  await page.waitForSelector("[data-lane=gate] .attempt.awaiting");
+  const nodes = ["say", "flaky", "gate", "slow"];
+  const looks = (sequence) => goTo(page, sequence).then(() => page.evaluate(attempts, nodes));
+  const at = (node, type) => events.find((event) => event.nodeId === node && event.type === type).sequence;
+  const events = await server.events(run);
+  assert.deepEqual(await page.evaluate(attempts, nodes), { say: ["completed"], flaky: ["failed", "completed"], gate: ["awaiting"], slow: ["running"] });
+  await own.shot("awaiting");
+
+  // The details of an event and the inside of an artifact are gone before they are there.
+  await page.click(`${by("console-line")}[data-sequence="${at("say", "NODE_COMPLETED")}"] .message`);
+  await page.waitForSelector(by("event-details"));
+  await page.keyboard.press("Escape");
+  await page.waitForSelector(by("event-details"), { state: "detached" });
+  await page.click(`${by("console-line")}[data-sequence="${at("say", "NODE_COMPLETED")}"] .message`);
+  await page.waitForSelector(by("event-details"));
+  await page.click(by("tab-artifacts"));
+  await page.click("[data-artifact]");
+  await page.waitForSelector(`${by("artifact-preview")} h3`);
+  await looks(at("say", "NODE_COMPLETED"));
+  await page.waitForSelector(by("artifact-preview"));
+  assert.equal(await page.locator(by("event-details")).count(), 1);
+
+  assert.deepEqual(await looks(at("flaky", "NODE_FAILED")), { say: ["completed"], flaky: ["failed", "later"], gate: ["later"], slow: ["running"] });
+  await own.shot("failed-once");
+  assert.deepEqual(await looks(at("flaky", "NODE_STARTED")), { say: ["completed"], flaky: ["running", "later"], gate: ["later"], slow: ["running"] });
+  assert.deepEqual(await looks(at("say", "NODE_STARTED")), { say: ["running"], flaky: ["later", "later"], gate: ["later"], slow: [at("slow", "NODE_STARTED") < at("say", "NODE_STARTED") ? "running" : "later"] });
+  await page.waitForSelector(by("artifact-preview"), { state: "hidden" });
+  assert.equal(await page.locator(by("event-details")).count(), 0);
+  await own.shot("before");
+  await page.keyboard.press("f");
+  await page.waitForSelector(by("artifact-preview"));
+});
+
 scene("scrub", "every moment is the server's state of it, and replay is what was live", async (own) => {
   const server = await own.serve();
   await server.store(RUN);
@@ -60,5 +103,21 @@ scene("scrub", "every moment is the server's state of it, and replay is what was
 
   // Live again, by its button.
   await page.click(by("live-button"));
-  await page.waitForSelector(`${by("scrubber")}[aria-valuenow="${(await server.events(run)).length}"]`);
+  const { length: last } = await server.events(run);
+  await page.waitForSelector(`${by("scrubber")}[aria-valuenow="${last}"]`);
+
+  // A bar that is dragged over moves the moment, one that is pressed selects its node as well.
+  const bar = page.locator("[data-lane=last] .attempt");
+  const box = await bar.boundingBox();
+  await bar.hover();
+  await page.mouse.down();
+  await page.mouse.move(box.x - 20, box.y, { steps: 4 });
+  await page.mouse.up();
+  await page.waitForFunction((last) => Number(document.querySelector("[data-testid=scrubber]").getAttribute("aria-valuenow")) < last, last);
+  assert.equal(await page.locator(".lane.selected").count(), 0, "a drag selects nothing");
+  // The rows follow the moment.
+  await page.keyboard.press("f");
+  await bar.click();
+  await page.waitForSelector(`${by("node-last")}[data-selected]`);
+  await page.waitForSelector("[data-lane=last].selected");
 });

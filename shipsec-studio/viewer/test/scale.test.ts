@@ -1,19 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RunLog } from "../src/model.ts";
+import { Moment } from "../src/timeline/moment.ts";
 import { Scale } from "../src/timeline/scale.ts";
 
 const T = Date.UTC(2025, 9, 16, 9, 12, 3);
 
 /** A scale of events at these milliseconds, and what brings one more. */
-function scaled(pressed: boolean, ...times: number[]): [Scale, (time: number) => void] {
-  const log = { get last() { return times.length; }, timeOf: (at: number) => T + (times[at - 1] ?? 0) };
+function scaled(pressed: boolean, ...times: number[]): [Scale, (time: number) => void, RunLog] {
+  const log = {
+    get last() { return times.length; },
+    timeOf: (at: number) => T + (times[at - 1] ?? 0),
+    sequenceAt: (time: number) => times.filter((one) => T + one <= time).length,
+  };
   const scale = new Scale(log as unknown as RunLog, pressed);
   scale.grow();
   return [scale, (time) => {
     times.push(time);
     scale.grow();
-  }];
+  }, log as unknown as RunLog];
 }
 
 test("a run that goes on reaches up to now, and no less far than its last event", () => {
@@ -55,4 +60,20 @@ test("idle time up to now is pressed together as any other, and never makes the 
   assert.equal(scale.whole, 3800);
   scale.pressed = false;
   assert.equal(scale.whole, 12_000);
+});
+
+test("a moment between two events keeps its time, whatever becomes of the scale", () => {
+  const [scale, add, log] = scaled(false, 0, 1000);
+  const moment = new Moment(log, scale, () => undefined);
+  moment.grow();
+  scale.reach(T + 5000);
+  assert.deepEqual([moment.at, moment.time, moment.cursor], [2, T + 5000, 5000]);
+  moment.seek(3000);
+  scale.reach(T + 9000);
+  assert.deepEqual([moment.at, moment.time, moment.cursor], [2, T + 3000, 3000]);
+  scale.pressed = true;
+  assert.deepEqual([moment.time, moment.cursor], [T + 3000, 1100]);
+  add(10_000);
+  moment.grow();
+  assert.deepEqual([moment.at, moment.time], [2, T + 3000]);
 });

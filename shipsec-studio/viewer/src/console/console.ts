@@ -2,7 +2,7 @@
 
 import type { Filter, Level, RunLog } from "../model.ts";
 import { copy, notice, reason, save } from "../ui/dialog.ts";
-import { button, h, later, put, say } from "../ui/dom.ts";
+import { button, h, later, say } from "../ui/dom.ts";
 import { upTo } from "../ui/sorted.ts";
 import { icon } from "../ui/states.ts";
 import { count, cut, fileName, oneLine, size } from "../ui/text.ts";
@@ -87,6 +87,11 @@ export class Console {
     this.#body.append(this.#list.element);
     this.#list.element.addEventListener("click", (event) => this.#click(event));
     this.#list.element.addEventListener("keydown", (event) => this.#key(event));
+    this.#body.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.dismiss()) return;
+      this.#list.element.focus();
+      event.stopPropagation();
+    });
     this.#filter();
   }
 
@@ -94,6 +99,8 @@ export class Console {
   show(at: number): void {
     const before = this.#at;
     this.#at = at;
+    // What is to come is not told.
+    if (this.#active > at) this.dismiss();
     this.#fill(false);
     if (before > at && this.#list.following) this.#list.follow(true);
     if (this.#found && this.#foundTo < this.#log.last) this.#soon();
@@ -130,6 +137,15 @@ export class Console {
     this.#shown.clear();
     for (const stream of now.stream?.split(",") ?? []) this.#shown.add(stream);
     this.#filter();
+  }
+
+  /** Closes what is open of an event; tells whether anything was. */
+  dismiss(): boolean {
+    const open = this.#body.childElementCount > 1;
+    this.#active = 0;
+    this.#list.refresh();
+    if (open) this.#body.lastElementChild?.remove();
+    return open;
   }
 
   /** Stops whatever it does. */
@@ -238,12 +254,11 @@ export class Console {
   #open(sequence: number): void {
     const event = this.#log.event(sequence);
     if (!event) return;
+    // The list stays where it is, and with it the focus and the keys.
+    this.dismiss();
     this.#active = sequence;
-    this.#list.refresh();
-    put(this.#body, this.#list.element, details(event, this.#log.timeOf(sequence), this.#events, () => {
-      this.#active = 0;
-      this.#list.refresh();
-      put(this.#body, this.#list.element);
+    this.#body.append(details(event, this.#log.timeOf(sequence), this.#events, () => {
+      this.dismiss();
       this.#list.element.focus();
     }));
   }

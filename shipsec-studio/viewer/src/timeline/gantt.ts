@@ -14,7 +14,7 @@ export const NAMES = 172;
 export const EDGE = 16;
 const ROW = 18;
 
-interface Lane { readonly node: string; readonly attempts: Attempt[] }
+interface Lane { readonly at: number; readonly node: string; readonly attempts: Attempt[] }
 
 export class Gantt {
   readonly element: HTMLElement;
@@ -24,17 +24,21 @@ export class Gantt {
   readonly #rows = s("g");
   readonly #svg = s("svg", { class: "bars", role: "list", "aria-label": "Attempts" }, this.#rows);
   readonly #spacer = h("div");
-  readonly #draw = frame(() => this.#show());
+  readonly #draw = frame(() => this.show());
   #lanes: Lane[] = [];
+  #of = new Map<string, Lane>();
   #starts: number[] = [];
   #seen = -1;
   #selected = "";
   /** Whether what began last stays in sight. */
   #following = true;
-  #hidden = false;
+  /** Whether the row of what is selected stays in sight instead. */
+  #pinned = false;
   /** Which bars there are, row by row. */
   #bars: SVGRectElement[] = [];
   #drawn = "";
+  /** The event that is looked at. */
+  #moment = 0;
 
   constructor(log: RunLog, scale: Scale, name: (node: string) => string, select: (node: string) => void) {
     this.#log = log;
@@ -59,45 +63,46 @@ export class Gantt {
       for (const attempt of this.#log.attempts()) {
         const lane = lanes.get(attempt.nodeId);
         if (lane) lane.attempts.push(attempt);
-        else lanes.set(attempt.nodeId, { node: attempt.nodeId, attempts: [attempt] });
+        else lanes.set(attempt.nodeId, { at: lanes.size, node: attempt.nodeId, attempts: [attempt] });
       }
+      this.#of = lanes;
       this.#lanes = [...lanes.values()];
       this.#starts = this.#lanes.map((lane) => lane.attempts[0]?.started ?? 0);
       this.#spacer.style.height = `${this.#lanes.length * ROW + 4}px`;
-      if (this.#hidden) this.#reveal();
     }
-    this.#draw();
   }
 
-  /** Brings what began last before a time into sight, unless somebody scrolls; `again` after that too. */
-  follow(time: number, again: boolean): void {
+  /** Brings what began last before a time into sight, unless somebody scrolls; `again` after that too. `moves` where the time goes on. */
+  follow(time: number, moves: boolean, again: boolean): void {
     this.#following ||= again;
-    if (!this.#following || this.#selected) return;
     const begun = upTo(this.#starts, time);
+    const at = this.#of.get(this.#selected)?.at;
+    // What is selected has no row before it begins, or none that is worth to wait at.
+    const pinned = at !== undefined && (!moves || at < begun);
+    if (pinned && !this.#pinned) this.#reveal(at);
+    this.#pinned = pinned;
+    if (!this.#following || pinned) return;
     const top = Math.max(0, begun * ROW + 4 - this.element.clientHeight);
     if (Math.abs(this.element.scrollTop - top) > 1) this.element.scrollTop = top;
   }
 
-  /** Marks a node, and brings its row into sight. */
+  /** Marks a node; its row comes into sight when it follows next. */
   select(node: string): void {
     if (node === this.#selected) return;
     this.#selected = node;
-    this.#reveal();
-    this.#draw();
+    this.#pinned = false;
   }
 
-  /** Brings the row of what is selected into sight, as soon as there is one. */
-  #reveal(): void {
-    const node = this.#selected;
-    const at = this.#lanes.findIndex((lane) => lane.node === node);
-    this.#hidden = Boolean(node) && at < 0;
-    if (at >= 0) {
-      const { scrollTop, clientHeight } = this.element;
-      if (at * ROW < scrollTop || (at + 1) * ROW > scrollTop + clientHeight) this.element.scrollTop = Math.max(0, at * ROW - clientHeight / 2);
-    }
+  #reveal(at: number): void {
+    const { scrollTop, clientHeight } = this.element;
+    if (at * ROW < scrollTop || (at + 1) * ROW > scrollTop + clientHeight) this.element.scrollTop = Math.max(0, at * ROW - clientHeight / 2);
   }
 
-  #show(): void {
+  /** Draws the rows in sight after an event, at once: those that came into sight would else be blank for a frame. */
+  show(moment = this.#moment): void {
+    this.#moment = moment;
+    const { counts, nodes } = this.#log.stateAt(moment);
+    const awaiting = new Set(counts.awaitingInput ? nodes.map((node) => node.state === "AWAITING_INPUT" && node.nodeId) : []);
     const { clientWidth, clientHeight, scrollTop } = this.element;
     const wide = Math.max(1, clientWidth - NAMES - EDGE);
     const per = wide / this.#scale.whole;
@@ -129,11 +134,13 @@ export class Gantt {
         if (!bar) continue;
         const from = this.#scale.length(attempt.started) * per;
         const to = this.#scale.length(attempt.ended ?? this.#scale.end) * per;
-        const outcome = attempt.outcome ?? "running";
-        set(bar, "class", `attempt ${outcome}`);
+        // Where it goes is drawn beyond the moment, what becomes of it is not told.
+        const ended = attempt.endedAt !== undefined && attempt.endedAt <= moment;
+        const state = ended ? attempt.outcome ?? "ended" : attempt.startedAt > moment ? "later" : awaiting.has(attempt.nodeId) ? "awaiting" : "running";
+        set(bar, "class", `attempt ${state}`);
         set(bar, "x", (NAMES + from).toFixed(1));
         set(bar, "width", Math.max(2, to - from).toFixed(1));
-        say(bar.firstElementChild as Element, oneLine(`${names[row]}, attempt ${attempt.attempt}: ${outcome}${attempt.ended === undefined ? "" : `, ${span(attempt.ended - attempt.started)}`}`));
+        say(bar.firstElementChild as Element, oneLine(`${names[row]}, attempt ${attempt.attempt}: ${state}${ended ? `, ${span((attempt.ended ?? 0) - attempt.started)}` : ""}`));
       }
     }
   }

@@ -15,12 +15,11 @@ export class Moment {
   live = true;
   playing = false;
   speed = 1;
-  /** Where on the timeline: between two events while it plays or is dragged. */
-  cursor = 0;
   readonly #log: RunLog;
   readonly #scale: Scale;
   readonly #changed: () => void;
   #frame = 0;
+  #time = 0;
 
   /** `changed` is called whenever anything of it is another one. */
   constructor(log: RunLog, scale: Scale, changed: () => void) {
@@ -29,27 +28,28 @@ export class Moment {
     this.#changed = changed;
   }
 
+  /** Its time, in milliseconds since 1970: between two events while it plays or is dragged, and up to now while it is live. */
+  get time(): number {
+    return this.live ? this.#scale.end : this.#time || this.#scale.start;
+  }
+
+  /** Where on the timeline; another place for the same time, where the timeline has become another one. */
+  get cursor(): number {
+    return this.at ? this.#scale.length(this.time) : 0;
+  }
+
   /** The log has grown. */
   grow(): void {
     this.#scale.grow();
-    if (this.live) this.#set(this.#log.last);
-    else if (!this.playing) this.cursor = this.#scale.length(this.#log.timeOf(this.at));
+    if (this.live) this.at = this.#log.last;
     this.#changed();
-  }
-
-  /** It is so late now: a run that goes on and is followed reaches up to this. */
-  tick(now: number): void {
-    if (!this.live) return;
-    this.#scale.reach(now);
-    // Which event it is stays: one that has just come is shown by the whole page at once.
-    if (this.at) this.cursor = this.#scale.length(this.#scale.end);
   }
 
   /** Follows the newest event. */
   goLive(): void {
     this.pause();
     this.live = true;
-    this.#set(this.#log.last);
+    this.at = this.#log.last;
     this.#changed();
   }
 
@@ -57,7 +57,8 @@ export class Moment {
   go(sequence: number): void {
     this.pause();
     this.live = false;
-    this.#set(Math.min(Math.max(1, sequence), Math.max(1, this.#log.last)));
+    this.at = Math.min(Math.max(1, sequence), Math.max(1, this.#log.last));
+    this.#time = this.#log.timeOf(this.at);
     this.#changed();
   }
 
@@ -92,10 +93,9 @@ export class Moment {
   /** Plays from here; from the beginning where this is the end. */
   play(): void {
     if (this.#log.last === 0) return;
-    const end = this.at >= this.#log.last;
+    this.#cursor(this.live || this.at >= this.#log.last ? 0 : this.cursor);
     this.live = false;
     this.playing = true;
-    this.#cursor(end ? 0 : this.cursor);
     let before = performance.now();
     const tick = (now: number) => {
       // After the tab was hidden, time goes on from where it was.
@@ -117,14 +117,8 @@ export class Moment {
   }
 
   #cursor(length: number): void {
-    this.cursor = length;
+    this.#time = this.#scale.time(length);
     // Rounding must not leave out the event that the cursor stands on.
-    const time = this.#scale.time(length) + 0.01;
-    this.at = Math.min(this.#log.last, Math.max(Math.min(1, this.#log.last), this.#log.sequenceAt(time)));
-  }
-
-  #set(sequence: number): void {
-    this.at = sequence;
-    this.cursor = sequence ? this.#scale.length(this.live ? this.#scale.end : this.#log.timeOf(sequence)) : 0;
+    this.at = Math.min(this.#log.last, Math.max(Math.min(1, this.#log.last), this.#log.sequenceAt(this.#time + 0.01)));
   }
 }

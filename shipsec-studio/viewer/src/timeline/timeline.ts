@@ -9,7 +9,7 @@ import { EDGE, Gantt, NAMES } from "./gantt.ts";
 import { type Moment, SPEEDS } from "./moment.ts";
 import type { Scale } from "./scale.ts";
 
-/** A running attempt grows no more often than this, in milliseconds; the second where nothing shall move. */
+/** What goes on grows no more often than the first, in milliseconds, and the clock beside it no less often than the second, which is for both where nothing shall move. */
 const PACE = [40, 1000] as const;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -19,6 +19,7 @@ export class Timeline {
   readonly #scale: Scale;
   readonly #moment: Moment;
   readonly #gantt: Gantt;
+  readonly #pick: (node: string) => void;
   readonly #play: HTMLButtonElement;
   readonly #live: HTMLButtonElement;
   readonly #liveText = h("span", null, "Live");
@@ -42,10 +43,16 @@ export class Timeline {
     this.#log = log;
     this.#scale = scale;
     this.#moment = moment;
+    this.#pick = select;
     this.#gantt = new Gantt(log, scale, name, select);
     this.#speed.value = String(moment.speed);
+    // After the mouse the keys are the timeline's again; who came with keys stays.
+    const back = () => this.#scrubber.focus({ preventScroll: true });
+    let pointed = false;
+    for (const by of ["pointerdown", "keydown"]) this.#speed.addEventListener(by, () => (pointed = by === "pointerdown"));
     this.#speed.addEventListener("change", () => {
       moment.speed = Number(this.#speed.value);
+      if (pointed) back();
     });
     const tool = (icon_: Parameters<typeof icon>[0], label: string, key: string, run: () => void, props = {}) =>
       button("", run, { "aria-label": label, title: `${label} (${key})`, ...props }, icon(icon_));
@@ -55,7 +62,7 @@ export class Timeline {
     this.#scrubber = h("div", { class: "scrubber", role: "slider", tabindex: 0, "aria-label": "Moment", "aria-valuemin": 1, "data-testid": "scrubber" }, this.#axis, this.#knob);
     const body = h("div", { class: "timeline-body" }, this.#scrubber, this.#gantt.element, this.#future, this.#hair);
     this.element = h("section", { class: "timeline", "aria-label": "Timeline" },
-      h("div", { class: "controls", role: "toolbar", "aria-label": "Replay" },
+      h("div", { class: "controls", role: "toolbar", "aria-label": "Replay", onclick: (event: MouseEvent) => event.detail > 0 && (event.target as Element).closest("button") && back() },
         tool("prev", "Previous change", "p, shift+←", () => this.change(-1), { "data-testid": "prev-change" }),
         tool("back", "Previous event", "←", () => moment.step(-1), { "data-testid": "prev-event" }),
         this.#play,
@@ -104,24 +111,29 @@ export class Timeline {
     const width = Math.max(0, this.#scrubber.clientWidth - NAMES - EDGE);
     const before = scale.end;
     this.#goesOn = goesOn;
-    clearTimeout(this.#timer);
     if (!goesOn) scale.reach(0);
-    else if (moment.live && log.connection === "live") {
-      moment.tick(api.now());
-      const wait = Math.max(PACE[still.matches ? 1 : 0], scale.pace(width));
-      if (wait < Infinity) this.#timer = setTimeout(this.#again, wait);
+    else if (log.connection === "live" && (grown || !this.#timer)) {
+      // Whoever looks back sees it go on as well: only the moment stays.
+      scale.reach(api.now());
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.#again();
+      }, Math.max(PACE[still.matches ? 1 : 0], Math.min(PACE[1], scale.pace(width))));
     }
     if (grown || scale.end !== before) {
       this.#gantt.grow();
       this.#drawAxis();
     }
+    const playing = String(moment.playing);
+    const mode = `${moment.live} ${playing}`;
+    const moves = moment.live || moment.playing;
+    this.#gantt.follow(log.last ? log.timeOf(moment.at) : 0, moves, moves && mode !== this.#mode);
+    this.#gantt.show(moment.at);
+    this.#mode = mode;
     const x = NAMES + Math.min(1, moment.cursor / scale.whole) * width;
     this.#knob.style.transform = this.#hair.style.transform = `translateX(${x.toFixed(1)}px)`;
     this.#future.style.left = `${x.toFixed(1)}px`;
-    const playing = String(moment.playing);
-    const mode = `${moment.live} ${playing}`;
-    this.#gantt.follow(log.last ? log.timeOf(moment.at) : 0, mode !== this.#mode && (moment.live || moment.playing));
-    this.#mode = mode;
     if (this.#play.dataset["playing"] !== playing) {
       this.#play.dataset["playing"] = playing;
       put(this.#play, icon(moment.playing ? "pause" : "play"));
@@ -131,11 +143,11 @@ export class Timeline {
     this.#live.setAttribute("aria-pressed", String(moment.live));
     set(this.#live, "class", `toggle live${moment.live && !ended ? " on" : ""}`);
     say(this.#liveText, ended ? "End" : "Live");
-    const passed = log.last ? log.timeOf(moment.at) - this.#scale.start : 0;
-    say(this.#where, log.last ? `${moment.live ? (ended ? "At the end" : "Live") : "Event"} ${moment.live ? "· event " : ""}${count(moment.at)} of ${count(log.last)} · ${span(passed)} · ${clock(log.timeOf(moment.at))}` : "No event yet");
+    say(this.#where, log.last ? `${moment.live ? (ended ? "At the end" : "Live") : "Event"} ${moment.live ? "· event " : ""}${count(moment.at)} of ${count(log.last)} · ${span(moment.time - scale.start)} · ${clock(moment.time)}` : "No event yet");
+    // What is said aloud is the event's time: it does not change all the while.
     set(this.#scrubber, "aria-valuemax", Math.max(1, log.last));
     set(this.#scrubber, "aria-valuenow", moment.at);
-    set(this.#scrubber, "aria-valuetext", `event ${moment.at} of ${log.last}, ${span(passed)}${moment.live ? ", live" : ""}`);
+    set(this.#scrubber, "aria-valuetext", `event ${moment.at} of ${log.last}, ${span(log.timeOf(moment.at) - scale.start)}${moment.live ? ", live" : ""}`);
   }
 
   /** Stops whatever it does. */
@@ -150,18 +162,30 @@ export class Timeline {
     // To the left stand the names, to the right a scroll bar.
     if (event.button !== 0 || inside < NAMES - 6 || inside > on.clientWidth) return;
     const width = Math.max(1, this.#scrubber.clientWidth - NAMES - EDGE);
-    const to = (x: number) => this.#moment.seek(((x - left - NAMES) / width) * this.#scale.whole);
+    let newest = false;
+    const to = (x: number) => {
+      const part = (x - left - NAMES) / width;
+      newest = part >= 1;
+      this.#moment.seek(part * this.#scale.whole);
+    };
     this.#moment.pause();
     to(event.clientX);
-    // At the newest event one stays there, whatever comes.
-    const move = (event: PointerEvent) => to(event.clientX);
-    const up = () => {
-      on.removeEventListener("pointermove", move);
-      if (this.#moment.cursor >= this.#scale.whole) this.#moment.goLive();
-    };
+    // What captures the pointer gets the click as well, so a press is told from a drag here.
+    let lane = (event.target as Element).closest("[data-lane]")?.getAttribute("data-lane");
+    const over = new AbortController();
+    const { signal } = over;
     on.setPointerCapture(event.pointerId);
-    on.addEventListener("pointermove", move);
-    on.addEventListener("lostpointercapture", up, { once: true });
+    on.addEventListener("pointermove", ({ clientX }) => {
+      if (lane && Math.abs(clientX - event.clientX) < 3) return;
+      lane = null;
+      to(clientX);
+    }, { signal });
+    on.addEventListener("pointerup", () => lane && this.#pick(lane), { signal });
+    on.addEventListener("lostpointercapture", () => {
+      over.abort();
+      // At the newest event one stays there, whatever comes.
+      if (newest) this.#moment.goLive();
+    }, { signal });
     event.preventDefault();
     this.#scrubber.focus({ preventScroll: true });
   }

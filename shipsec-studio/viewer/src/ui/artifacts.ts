@@ -39,16 +39,17 @@ export class Artifacts {
     put(this.#preview, h("p", { class: "hint" }, "Select an artifact to look into it."));
   }
 
-  /** Shows the artifacts of a moment; there are only ever more of them as time goes on. */
+  /** Shows the artifacts of a moment, and what is inside one only where it is there already; there are only ever more of them as time goes on. */
   show(artifacts: readonly ArtifactView[]): void {
     if (artifacts.length === this.#length) return;
     this.#length = artifacts.length;
+    this.#preview.hidden = Boolean(this.#shown) && !artifacts.some((one) => one.artifactId === this.#shown);
     if (artifacts.length === 0) return put(this.#list, h("li", { class: "hint" }, "No artifact up to this moment."));
     put(this.#list, ...artifacts.slice(0, 2000).map((one) => this.item(one)));
     if (artifacts.length > 2000) this.#list.append(h("li", { class: "hint" }, `and ${many(artifacts.length - 2000, "further one")}`));
   }
 
-  /** Nodes have got other names. */
+  /** Nodes have got other names: whatever is shown next is drawn anew. */
   rename(): void {
     this.#length = -1;
   }
@@ -66,6 +67,7 @@ export class Artifacts {
   /** Looks into an artifact. */
   async open(one: ArtifactView): Promise<void> {
     this.#shown = one.artifactId;
+    this.#preview.hidden = false;
     for (const entry of this.#list.querySelectorAll("[data-artifact]")) entry.setAttribute("aria-pressed", String(entry.getAttribute("data-artifact") === this.#shown));
     this.#loading?.abort();
     const loading = (this.#loading = new AbortController());

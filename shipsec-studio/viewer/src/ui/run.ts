@@ -151,6 +151,7 @@ export class RunPage implements Page {
     else if (key === "f") moment.goLive();
     else if (key === "g") this.#timeline.press(this.#timeline.pressed === false);
     else if (key === "l") this.#console.search();
+    else if (key === "Escape" && this.#console.dismiss()) return true;
     else if (key === "Escape" && this.#node) this.#select("", false);
     else return this.#canvas.key(event);
     return true;
