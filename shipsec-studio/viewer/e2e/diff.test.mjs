@@ -58,3 +58,31 @@ scene("diff", "what changed is marked and listed, and can be ignored", async (ow
   await page.goBack();
   await page.waitForSelector(by("diff-list"));
 });
+
+scene("diff texts", "where two long texts differ is shown and marked, as text", async (own) => {
+  const server = await own.serve();
+  const long = (word) => `${"the same words before ".repeat(70)}<b>${word}</b> and after${" more".repeat(10)}`;
+  const lines = (word) => `first line\nsecond ${word}\nthird line`;
+  const told = (word) => graph("texts", { join: ["core.text.joiner", { separator: long(word) }, { inputOverrides: { items: ["a", lines(word)] } }] }, ["start > join"]);
+  const runs = [];
+  for (const word of ["left\u202e", "right"]) {
+    runs.push(await server.run(told(word)));
+    await server.ended(runs.at(-1));
+  }
+  const page = await own.open(server, `?diff=${runs}`);
+  const sides = page.locator(`${by("diff-change")}:has(.path:text-is("separator")) .side`);
+  await sides.first().waitFor();
+  assert.deepEqual(await sides.locator("mark").allTextContents(), ["left\\u202e", "right"]);
+  const [before, after] = await sides.allTextContents();
+  assert.match(before, /"….{100,}<b>left\\u202e<\/b> and after/);
+  assert.match(after, /"….{100,}<b>right<\/b> and after/);
+  assert.equal(await page.locator(".side b").count(), 0);
+  assert.match(await sides.locator("mark").first().evaluate((mark) => getComputedStyle(mark).textDecorationLine), /underline/);
+  await sides.first().locator("button").click();
+  assert.equal(await page.locator("dialog .whole").textContent(), long("left\\u202e"));
+  await page.keyboard.press("Escape");
+  // Lines stay lines.
+  const second = page.locator(`${by("diff-change")} .side:has(mark:text-is("right")) .json-text:has-text("third line")`).first();
+  assert.match(await second.innerText(), /^"?first line\nsecond right\nthird line/m);
+  await own.shot("texts");
+});
