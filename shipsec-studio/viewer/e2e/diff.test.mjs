@@ -49,6 +49,22 @@ scene("diff", "what changed is marked and listed, and can be ignored", async (ow
   await page.click("button[aria-label='Compare say/** again']");
   await page.waitForFunction((outputs) => document.querySelectorAll("[data-testid=diff-change][data-class=output]").length === outputs, outputs);
 
+  // What is shown of it stands in the address too.
+  await page.click(by("class-output"));
+  await page.click(by("class-added"));
+  await page.uncheck(by("only-differences"));
+  await page.waitForFunction(() => /hide=output,added&same=1/.test(location.search));
+  await page.reload();
+  await page.waitForSelector(by("diff-list"));
+  assert.equal(await page.isChecked(by("only-differences")), false);
+  assert.equal(await page.locator(".same").count(), 1);
+  assert.deepEqual([await entries("output"), await entries("added")], [[], []]);
+  assert.equal(await page.getAttribute(by("class-output"), "aria-pressed"), "false");
+  await page.click(by("class-output"));
+  await page.click(by("class-added"));
+  await page.check(by("only-differences"));
+  await page.waitForFunction(() => !/hide|same/.test(location.search));
+
   // A node leads to its changes, a change to its runs.
   await page.click(by("node-b:say"));
   await page.waitForFunction(() => [...document.querySelectorAll("[data-testid^=diff-node-]")].map((one) => one.textContent).join() === "say");

@@ -25,10 +25,10 @@ export class DiffPage implements Page {
   readonly #classes = h("div", { class: "joined wrap", role: "group", "aria-label": "Kinds of changes" });
   readonly #rules = h("div", { class: "rules" });
   readonly #list = h("div", { class: "diff-body" });
-  readonly #only = h("input", { type: "checkbox", id: "only-differences", checked: true, "data-testid": "only-differences" });
+  readonly #only = h("input", { type: "checkbox", id: "only-differences", "data-testid": "only-differences" });
   readonly #path = h("input", { type: "text", placeholder: "node/port/…  (* one token, ** any)", "aria-label": "Path that is not compared", class: "mono", spellcheck: "false", "data-testid": "ignore-path" });
   readonly #problem = h("div", { class: "problem", role: "alert" });
-  readonly #hidden = new Set<string>();
+  #hidden = new Set<string>();
   #diff: RunDiff | undefined;
   #sides: readonly [Side, Side] | undefined;
   #node = "";
@@ -36,9 +36,12 @@ export class DiffPage implements Page {
 
   constructor(pair: readonly [string, string]) {
     this.#pair = pair;
-    this.#node = place().node ?? "";
+    this.#read();
     this.#canvas = new Canvas("Both runs", { select: (box: Box | undefined) => this.#select(box?.node ?? "", box) });
-    this.#only.addEventListener("change", () => this.#show());
+    this.#only.addEventListener("change", () => {
+      note({ same: !this.#only.checked });
+      this.#show();
+    });
     const add = (event: Event) => {
       event.preventDefault();
       if (this.#path.value.trim()) this.#ignore([...(place().ignore ?? []), this.#path.value.trim()]);
@@ -56,8 +59,16 @@ export class DiffPage implements Page {
     void this.#load();
   }
 
+  /** Takes from the address what is looked at. */
+  #read(): void {
+    const { node = "", hide = "", same = false } = place();
+    this.#node = node;
+    this.#hidden = new Set(hide.split(","));
+    this.#only.checked = !same;
+  }
+
   restore(): void {
-    this.#node = place().node ?? "";
+    this.#read();
     void this.#compare();
   }
 
@@ -131,6 +142,7 @@ export class DiffPage implements Page {
       h("span", { class: "muted", "data-testid": "diff-unchanged" }, `${many(diff.unchangedNodes, "node is", "nodes are")} the same`));
     put(this.#classes, ...Object.entries(diff.counts).map(([kind, number]) => button(`${className(kind)} ${count(number)}`, () => {
       if (!this.#hidden.delete(kind)) this.#hidden.add(kind);
+      note({ hide: [...this.#hidden].filter(Boolean).join(",") });
       this.#show();
     }, { class: "toggle", "aria-pressed": String(!this.#hidden.has(kind)), "data-testid": `class-${kind}` })));
     const [a, b] = sides;
