@@ -73,6 +73,22 @@ scene("diff", "what changed is marked and listed, and can be ignored", async (ow
   assert.equal(new URL(page.url()).searchParams.get("run"), second);
   await page.goBack();
   await page.waitForSelector(by("diff-list"));
+
+  // In which of the runs it is selected survives a reload, and so does what only the first run has.
+  await page.click(by("node-a:say"));
+  await page.waitForFunction(() => /side=a/.test(location.search));
+  await page.reload();
+  await page.waitForSelector(`${by("node-a:say")}[data-selected]`);
+  assert.equal(await page.locator("[data-selected]").count(), 1);
+  await page.click("button:has-text('Swap')");
+  await page.waitForSelector(`${by("node-b:say")}[data-selected]`);
+  await page.click("button:has-text('Show all')");
+  await page.click(by("diff-node-extra"));
+  await page.waitForSelector(`${by("node-a:extra")}.mark-removed[data-selected]`);
+  await page.waitForFunction(() => /node=extra/.test(location.search));
+  await page.reload();
+  await page.waitForSelector(`${by("node-a:extra")}[data-selected]`);
+  await own.shot("removed");
 });
 
 scene("diff texts", "where two long texts differ is shown and marked, as text", async (own) => {

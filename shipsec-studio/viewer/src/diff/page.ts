@@ -32,6 +32,10 @@ export class DiffPage implements Page {
   #diff: RunDiff | undefined;
   #sides: readonly [Side, Side] | undefined;
   #node = "";
+  /** In which run it is selected: `a` for the first, nothing for the second. */
+  #side = "";
+  /** The keys of all boxes. */
+  #keys = new Set<string>();
   #loading: AbortController | undefined;
 
   constructor(pair: readonly [string, string]) {
@@ -51,7 +55,7 @@ export class DiffPage implements Page {
       h("header", { class: "run-header" }, this.#head,
         h("div", { class: "diff-tools" }, this.#classes, h("span", { class: "grow" }),
           h("label", { class: "check" }, this.#only, "Only differences"),
-          button("Swap", () => go({ ...place(), diff: [pair[1], pair[0]] }), { title: "Swap the runs" }, icon("compare")))),
+          button("Swap", () => go({ ...place(), diff: [pair[1], pair[0]], side: this.#node && !this.#side ? "a" : "" }), { title: "Swap the runs" }, icon("compare")))),
       h("div", { class: "stage" }, this.#canvas.element,
         h("section", { class: "changes", "aria-label": "What differs" },
           h("form", { class: "ignore", onsubmit: add }, this.#path, h("button", { type: "submit" }, "Ignore")), this.#problem, this.#rules, this.#list)));
@@ -61,8 +65,9 @@ export class DiffPage implements Page {
 
   /** Takes from the address what is looked at. */
   #read(): void {
-    const { node = "", hide = "", same = false } = place();
+    const { node = "", side = "", hide = "", same = false } = place();
     this.#node = node;
+    this.#side = side === "a" ? side : "";
     this.#hidden = new Set(hide.split(","));
     this.#only.checked = !same;
   }
@@ -94,7 +99,9 @@ export class DiffPage implements Page {
       this.#sides = [a, b];
       const title = ({ details }: Side, name: string) => `${name}: ${text(details.definition?.title)} · ${details.run.runId} · ${statusWord(details.run.status)}`;
       const graph = (of: Side, side: "a" | "b") => graphOf(of.details.definition, of.details.layout, of.state.nodes.map((node) => node.nodeId), side);
-      this.#canvas.setGraph(sideBySide(graph(a, "a"), graph(b, "b"), [title(a, "First"), title(b, "Second")]), "Neither run has a plan.");
+      const both = sideBySide(graph(a, "a"), graph(b, "b"), [title(a, "First"), title(b, "Second")]);
+      this.#keys = new Set(both.boxes.map((box) => box.key));
+      this.#canvas.setGraph(both, "Neither run has a plan.");
       await this.#compare();
     } catch (error) {
       put(this.#list, h("p", { class: "problem" }, visible(told(error))));
@@ -129,16 +136,23 @@ export class DiffPage implements Page {
 
   #select(node: string, box: Box | undefined): void {
     this.#node = node;
-    note({ node: node || undefined });
-    this.#canvas.select(box?.key ?? (node ? `b:${node}` : ""), !box);
+    this.#side = box?.side === "a" ? "a" : "";
+    note({ node, side: this.#side });
+    this.#canvas.select(this.#key(), !box);
     this.#showList();
+  }
+
+  /** The box of the selected node: where it was selected, or in the only run that has it. */
+  #key(): string {
+    const [a, b] = [`a:${this.#node}`, `b:${this.#node}`];
+    return this.#keys.has(a) && (this.#side || !this.#keys.has(b)) ? a : this.#node && b;
   }
 
   #show(): void {
     const [diff, sides] = [this.#diff, this.#sides];
     if (!diff || !sides) return;
     document.title = "Two runs · ShipSec Studio";
-    put(this.#head, h("h1", null, "Two runs"), this.#side("First", diff.a), icon("next"), this.#side("Second", diff.b), h("span", { class: "grow" }),
+    put(this.#head, h("h1", null, "Two runs"), this.#sideHead("First", diff.a), icon("next"), this.#sideHead("Second", diff.b), h("span", { class: "grow" }),
       h("span", { class: "muted", "data-testid": "diff-unchanged" }, `${many(diff.unchangedNodes, "node is", "nodes are")} the same`));
     put(this.#classes, ...Object.entries(diff.counts).map(([kind, number]) => button(`${className(kind)} ${count(number)}`, () => {
       if (!this.#hidden.delete(kind)) this.#hidden.add(kind);
@@ -148,7 +162,7 @@ export class DiffPage implements Page {
     const [a, b] = sides;
     const shown = { ...diff, changes: diff.changes.filter((change) => !this.#hidden.has(change.class)) };
     this.#canvas.update(new DiffLooks(new RunLooks(a.state, a.details.definition), new RunLooks(b.state, b.details.definition), differences(shown), this.#only.checked));
-    if (this.#node) this.#canvas.select(`b:${this.#node}`);
+    this.#canvas.select(this.#key());
     this.#showRules();
     this.#showList();
   }
@@ -165,7 +179,7 @@ export class DiffPage implements Page {
     this.#list.append(h("h2", null, `The same in both (${same.length})`), h("ul", { class: "plain same" }, ...same.slice(0, 1000).map((node) => h("li", null, cut(node.nodeId, 80)))));
   }
 
-  #side(name: string, side: RunSide): HTMLElement {
+  #sideHead(name: string, side: RunSide): HTMLElement {
     const look = runLook(side.status);
     return h("div", { class: "diff-side" }, h("small", { class: "muted" }, name), runLink(side.runId), h("span", { class: `chip is-${look}` }, icon(look), statusWord(side.status)), h("span", { class: "muted" }, day(side.startedAt)));
   }

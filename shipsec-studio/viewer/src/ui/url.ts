@@ -21,6 +21,8 @@ export interface Place {
   readonly diff?: readonly [string, string];
   /** What is not compared. */
   readonly ignore?: readonly string[];
+  /** In which of the two runs the node is selected; none for the second. */
+  readonly side?: string;
   /** The classes of changes that are not shown, with commas between. */
   readonly hide?: string;
   /** Whether what is the same in both runs is shown too. */
@@ -45,6 +47,7 @@ function read(): Place {
     only: get("only") === "1" || undefined,
     diff: a && b ? [a, b] : undefined,
     ignore: query.getAll("ignore").filter(Boolean),
+    side: get("side"),
     hide: get("hide"),
     same: get("same") === "1" || undefined,
     q: get("q"),
@@ -53,7 +56,7 @@ function read(): Place {
 }
 
 /** In this order, whichever was noted first: the same place has one address. */
-const NAMES = ["run", "diff", "at", "node", "level", "text", "stream", "only", "ignore", "hide", "same", "q", "status"] as const satisfies readonly (keyof Place)[];
+const NAMES = ["run", "diff", "at", "node", "level", "text", "stream", "only", "ignore", "side", "hide", "same", "q", "status"] as const satisfies readonly (keyof Place)[];
 
 function written(place: Place): string {
   const query = new URLSearchParams();
