@@ -79,6 +79,8 @@ scene("diff", "what changed is marked and listed, and can be ignored", async (ow
   await page.waitForFunction(() => /side=a/.test(location.search));
   await page.reload();
   await page.waitForSelector(`${by("node-a:say")}[data-selected]`);
+  const edge = (node) => page.locator(`${by(node)} .card`).evaluate((card) => [getComputedStyle(card).stroke, getComputedStyle(card).strokeWidth].join());
+  assert.notEqual(await edge("node-a:say"), await edge("node-b:say"), "what is selected looks so");
   assert.equal(await page.locator("[data-selected]").count(), 1);
   await page.click("button:has-text('Swap')");
   await page.waitForSelector(`${by("node-b:say")}[data-selected]`);
