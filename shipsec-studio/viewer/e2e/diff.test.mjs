@@ -120,3 +120,28 @@ scene("diff texts", "where two long texts differ is shown and marked, as text", 
   assert.match(await second.innerText(), /^"?first line\nsecond right\nthird line/m);
   await own.shot("texts");
 });
+
+scene("diff live", "a run that goes on is read again until it has ended", async (own) => {
+  const server = await own.serve();
+  const nodes = Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`say${at}`, ["dev.emit", { outputBytes: 1 }]]));
+  const edges = Object.keys(nodes).map((node) => `start > ${node}`);
+  const first = await server.run(graph("live", nodes, edges));
+  await server.ended(first);
+  const gate = { ...Object.fromEntries(Object.keys(nodes).map((node) => [node, ["dev.emit", { outputBytes: 2 }]])), gate: ["core.approval", { title: "Open the gate?" }] };
+  const second = await server.run(graph("live", gate, [...edges, "start > gate"]));
+  const page = await own.open(server, `?diff=${first},${second}`);
+  await page.waitForSelector(`${by("node-b:gate")}[data-state="awaiting-input"]`);
+  await page.waitForSelector(`${by("node-b:say1")}[data-state="success"]`);
+  await page.waitForSelector(by("diff-list"));
+  await page.evaluate(() => (document.querySelector(".changes").scrollTop = 300));
+  await page.focus(by("node-b:say1"));
+  const asked = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  await server.ask("POST", `/workflows/runs/${second}/answer`, { node: "gate", answer: { approved: true } });
+  await server.ended(second);
+  await page.waitForSelector(`${by("node-b:gate")}[data-state="success"]`);
+  await page.waitForSelector(`.diff-side:has-text("${second}") .is-success`);
+  assert.equal(await page.evaluate(() => document.querySelector(".changes").scrollTop), 300);
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), "node-b:say1");
+  assert.ok(!asked.some((path) => path.includes(first) && path.endsWith("/status")), "what has ended is not asked for");
+});

@@ -1,6 +1,6 @@
 // The page that compares two runs: both on one canvas, and the list of what differs.
 
-import type { RunDetails, RunDiff, RunSide } from "../api.ts";
+import { Problem, type RunDetails, type RunDiff, type RunSide } from "../api.ts";
 import { Canvas } from "../canvas/canvas.ts";
 import { graphOf, sideBySide, type Box } from "../canvas/graph.ts";
 import { RunLooks } from "../canvas/looks.ts";
@@ -9,11 +9,14 @@ import { api, told } from "../ui/api.ts";
 import { button, h, put, say } from "../ui/dom.ts";
 import { runLink } from "../ui/panel.ts";
 import type { Page } from "../ui/run.ts";
-import { icon, runLook, statusWord } from "../ui/states.ts";
+import { icon, isFinal, runLook, statusWord } from "../ui/states.ts";
 import { count, cut, day, many, oneLine, text, visible } from "../ui/text.ts";
 import { go, note, place } from "../ui/url.ts";
 import { changeList, className } from "./list.ts";
 import { DiffLooks, differences } from "./looks.ts";
+
+/** A run that goes on is asked for again after so many milliseconds. */
+const AGAIN = 2000;
 
 interface Side { readonly details: RunDetails; readonly state: RunState }
 
@@ -36,7 +39,12 @@ export class DiffPage implements Page {
   #side = "";
   /** The keys of all boxes. */
   #keys = new Set<string>();
+  /** The graph and the list as they are shown: where they are the same they stay, with what is unfolded and focused in them. */
+  #drawn = "";
+  #listed = "";
   #loading: AbortController | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
 
   constructor(pair: readonly [string, string]) {
     this.#pair = pair;
@@ -86,6 +94,8 @@ export class DiffPage implements Page {
   }
 
   close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
     this.#loading?.abort();
   }
 
@@ -96,16 +106,37 @@ export class DiffPage implements Page {
         return { details, state: await api.state(run, details.lastSequence) };
       };
       const [a, b] = await Promise.all([side(this.#pair[0]), side(this.#pair[1])]);
+      if (this.#closed) return;
       this.#sides = [a, b];
-      const title = ({ details }: Side, name: string) => `${name}: ${text(details.definition?.title)} · ${details.run.runId} · ${statusWord(details.run.status)}`;
+      const title = ({ details }: Side, name: string) => `${name}: ${text(details.definition?.title)} · ${details.run.runId}`;
       const graph = (of: Side, side: "a" | "b") => graphOf(of.details.definition, of.details.layout, of.state.nodes.map((node) => node.nodeId), side);
       const both = sideBySide(graph(a, "a"), graph(b, "b"), [title(a, "First"), title(b, "Second")]);
       this.#keys = new Set(both.boxes.map((box) => box.key));
-      this.#canvas.setGraph(both, "Neither run has a plan.");
+      const drawn = JSON.stringify(both);
+      if (drawn !== this.#drawn) this.#canvas.setGraph(both, "Neither run has a plan.");
+      this.#drawn = drawn;
       await this.#compare();
+      this.#watch();
     } catch (error) {
-      put(this.#list, h("p", { class: "problem" }, visible(told(error))));
+      this.#failed(error);
     }
+  }
+
+  /** Asks for the runs that go on, and loads both again where one has changed. */
+  #watch(failed = false): void {
+    const live = this.#sides?.map((side) => side.details.run).filter((run) => !isFinal(run.status)) ?? [];
+    if (live.length === 0 || this.#closed) return;
+    this.#timer = setTimeout(() => void Promise.all(live.map((run) => api.status(run.runId))).then((now) => {
+      if (failed || now.some((run, at) => run.status !== live[at]?.status || run.updatedAt !== live[at]?.updatedAt)) void this.#load();
+      else this.#watch();
+    }, (error: unknown) => this.#failed(error)), AGAIN);
+  }
+
+  #failed(error: unknown): void {
+    if (this.#closed) return;
+    say(this.#problem, visible(told(error)));
+    // What the server refuses, it is not asked for again and again.
+    if (!(error instanceof Problem && error.status >= 400 && error.status < 500)) this.#watch(true);
   }
 
   async #compare(): Promise<void> {
@@ -170,6 +201,9 @@ export class DiffPage implements Page {
   #showList(): void {
     const [diff, sides] = [this.#diff, this.#sides];
     if (!diff || !sides) return;
+    const listed = JSON.stringify([diff.changes, this.#node, [...this.#hidden], this.#only.checked]);
+    if (listed === this.#listed) return;
+    this.#listed = listed;
     put(this.#list,
       this.#node && h("div", { class: "row-between" }, h("span", null, "Only ", h("b", null, cut(this.#node, 60))), button("Show all", () => this.#select("", undefined), { class: "small" })),
       changeList(diff, this.#hidden, this.#node, { select: (node) => this.#select(node, undefined), ignore: (path) => this.#ignore([...(place().ignore ?? []), path]) }));
