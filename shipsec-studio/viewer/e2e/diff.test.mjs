@@ -145,3 +145,28 @@ scene("diff live", "a run that goes on is read again until it has ended", async 
   assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), "node-b:say1");
   assert.ok(!asked.some((path) => path.includes(first) && path.endsWith("/status")), "what has ended is not asked for");
 });
+
+scene("diff lost", "a run that cannot be read is named, and so are both where they cannot be compared", async (own) => {
+  const server = await own.serve();
+  const run = await server.run(before);
+  await server.ended(run);
+  const page = await own.open(server, `?diff=${run},nowhere`);
+  await page.waitForSelector("h2:has-text('The run nowhere cannot be shown')");
+  assert.match(await page.textContent(".whole-page p"), /nowhere/);
+  await own.shot("run");
+  await page.click("button:has-text('Reload')");
+  await page.waitForSelector("h2:has-text('The run nowhere cannot be shown')");
+  await page.click("a:has-text('All runs')");
+  await page.waitForSelector(by(`pick-${run}`));
+
+  await page.route("**/runs/diff?*", (route) => route.fulfill({ status: 400, contentType: "application/problem+json", body: JSON.stringify({ title: "No path", detail: "say/ is no path" }) }));
+  await page.goto(`${server.origin}/?diff=${run},${run}&ignore=say/`);
+  await page.waitForSelector(".diff-side");
+  assert.equal(await page.locator(".diff-side").count(), 2);
+  assert.equal(await page.textContent(".problem"), "say/ is no path");
+  await page.waitForSelector(`${by("node-b:say")}[data-state="success"]`);
+  await page.unroute("**/runs/diff?*");
+  await page.click("button[aria-label='Compare say/ again']");
+  await page.waitForSelector(by("diff-list"));
+  assert.equal(await page.textContent(".problem"), "");
+});

@@ -1,6 +1,6 @@
 // The page that compares two runs: both on one canvas, and the list of what differs.
 
-import { Problem, type RunDetails, type RunDiff, type RunSide } from "../api.ts";
+import { Problem, type RunDetails, type RunDiff, type RunReport } from "../api.ts";
 import { Canvas } from "../canvas/canvas.ts";
 import { graphOf, sideBySide, type Box } from "../canvas/graph.ts";
 import { RunLooks } from "../canvas/looks.ts";
@@ -8,10 +8,10 @@ import type { RunState } from "../model.ts";
 import { api, told } from "../ui/api.ts";
 import { button, h, put, say } from "../ui/dom.ts";
 import { runLink } from "../ui/panel.ts";
-import type { Page } from "../ui/run.ts";
+import { sorry, type Page } from "../ui/run.ts";
 import { icon, isFinal, runLook, statusWord } from "../ui/states.ts";
 import { count, cut, day, many, oneLine, text, visible } from "../ui/text.ts";
-import { go, note, place } from "../ui/url.ts";
+import { address, go, note, place } from "../ui/url.ts";
 import { changeList, className } from "./list.ts";
 import { DiffLooks, differences } from "./looks.ts";
 
@@ -100,10 +100,16 @@ export class DiffPage implements Page {
   }
 
   async #load(): Promise<void> {
+    let which = "";
     try {
       const side = async (run: string): Promise<Side> => {
-        const details = await api.runDetails(run);
-        return { details, state: await api.state(run, details.lastSequence) };
+        try {
+          const details = await api.runDetails(run);
+          return { details, state: await api.state(run, details.lastSequence) };
+        } catch (error) {
+          which ||= cut(run, 80);
+          throw error;
+        }
       };
       const [a, b] = await Promise.all([side(this.#pair[0]), side(this.#pair[1])]);
       if (this.#closed) return;
@@ -118,7 +124,10 @@ export class DiffPage implements Page {
       await this.#compare();
       this.#watch();
     } catch (error) {
-      this.#failed(error);
+      if (this.#sides || this.#closed) return this.#failed(error);
+      const page = sorry(`The run ${which} cannot be shown`, told(error));
+      page.append(h("a", { href: address({}) }, "All runs"));
+      this.element.replaceWith(page);
     }
   }
 
@@ -149,7 +158,9 @@ export class DiffPage implements Page {
       this.#diff = diff;
       this.#show();
     } catch (error) {
-      if (!loading.signal.aborted) say(this.#problem, visible(told(error)));
+      if (loading.signal.aborted) return;
+      say(this.#problem, visible(told(error)));
+      this.#show();
     }
   }
 
@@ -181,18 +192,18 @@ export class DiffPage implements Page {
 
   #show(): void {
     const [diff, sides] = [this.#diff, this.#sides];
-    if (!diff || !sides) return;
+    if (!sides) return;
+    const [a, b] = sides;
     document.title = "Two runs · ShipSec Studio";
-    put(this.#head, h("h1", null, "Two runs"), this.#sideHead("First", diff.a), icon("next"), this.#sideHead("Second", diff.b), h("span", { class: "grow" }),
-      h("span", { class: "muted", "data-testid": "diff-unchanged" }, `${many(diff.unchangedNodes, "node is", "nodes are")} the same`));
-    put(this.#classes, ...Object.entries(diff.counts).map(([kind, number]) => button(`${className(kind)} ${count(number)}`, () => {
+    put(this.#head, h("h1", null, "Two runs"), sideHead("First", a.details.run), icon("next"), sideHead("Second", b.details.run), h("span", { class: "grow" }),
+      diff && h("span", { class: "muted", "data-testid": "diff-unchanged" }, `${many(diff.unchangedNodes, "node is", "nodes are")} the same`));
+    put(this.#classes, ...Object.entries(diff?.counts ?? {}).map(([kind, number]) => button(`${className(kind)} ${count(number)}`, () => {
       if (!this.#hidden.delete(kind)) this.#hidden.add(kind);
       note({ hide: [...this.#hidden].filter(Boolean).join(",") });
       this.#show();
     }, { class: "toggle", "aria-pressed": String(!this.#hidden.has(kind)), "data-testid": `class-${kind}` })));
-    const [a, b] = sides;
-    const shown = { ...diff, changes: diff.changes.filter((change) => !this.#hidden.has(change.class)) };
-    this.#canvas.update(new DiffLooks(new RunLooks(a.state, a.details.definition), new RunLooks(b.state, b.details.definition), differences(shown), this.#only.checked));
+    const found = differences(diff?.changes.filter((change) => !this.#hidden.has(change.class)) ?? []);
+    this.#canvas.update(new DiffLooks(new RunLooks(a.state, a.details.definition), new RunLooks(b.state, b.details.definition), found, this.#only.checked));
     this.#canvas.select(this.#key());
     this.#showRules();
     this.#showList();
@@ -212,9 +223,9 @@ export class DiffPage implements Page {
     const same = sides[1].state.nodes.filter((node) => !changed.has(node.nodeId));
     this.#list.append(h("h2", null, `The same in both (${same.length})`), h("ul", { class: "plain same" }, ...same.slice(0, 1000).map((node) => h("li", null, cut(node.nodeId, 80)))));
   }
+}
 
-  #sideHead(name: string, side: RunSide): HTMLElement {
-    const look = runLook(side.status);
-    return h("div", { class: "diff-side" }, h("small", { class: "muted" }, name), runLink(side.runId), h("span", { class: `chip is-${look}` }, icon(look), statusWord(side.status)), h("span", { class: "muted" }, day(side.startedAt)));
-  }
+function sideHead(name: string, side: RunReport): HTMLElement {
+  const look = runLook(side.status);
+  return h("div", { class: "diff-side" }, h("small", { class: "muted" }, name), runLink(side.runId), h("span", { class: `chip is-${look}` }, icon(look), statusWord(side.status)), h("span", { class: "muted" }, day(side.startedAt)));
 }
