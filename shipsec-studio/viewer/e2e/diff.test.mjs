@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { by, graph, scene } from "./harness.mjs";
 
-const before = graph("pair", { wait: ["dev.sleep", { ms: 20 }], say: ["dev.emit", { outputBytes: 10 }] }, ["start > wait", "wait > say"]);
-const after = graph("pair", { wait: ["dev.sleep", { ms: 30 }], say: ["dev.emit", { outputBytes: 20 }], extra: ["dev.sleep", { ms: 1 }] }, ["start > wait", "wait > say", "say > extra"]);
+const LONG = "A pair of runs whose workflow has a name that is longer than there is room for on the canvas, and goes on";
+const before = graph("pair", { wait: ["dev.sleep", { ms: 20 }], say: ["dev.emit", { outputBytes: 10 }] }, ["start > wait", "wait > say"], LONG);
+const after = graph("pair", { wait: ["dev.sleep", { ms: 30 }], say: ["dev.emit", { outputBytes: 20 }], extra: ["dev.sleep", { ms: 1 }] }, ["start > wait", "wait > say", "say > extra"], LONG);
 
 scene("diff", "what changed is marked and listed, and can be ignored", async (own) => {
   const server = await own.serve();
@@ -23,6 +24,16 @@ scene("diff", "what changed is marked and listed, and can be ignored", async (ow
   await page.waitForSelector(`${by("node-b:wait")}.mark-changed`);
   assert.equal(await page.locator(by("node-a:extra")).count(), 0);
   assert.equal(await page.locator(`${by("node-a:start")}[class*="mark-"]`).count(), 0);
+  const { left, right, top, bottom } = await page.evaluate(() => {
+    const [canvas, ...headings] = [".canvas", ".heading"].flatMap((name) => [...document.querySelectorAll(name)]).map((one) => one.getBoundingClientRect());
+    const [same, only] = ["diff-unchanged", "only-differences"].map((id) => document.querySelector(`[data-testid=${id}]`).getBoundingClientRect());
+    return {
+      left: headings.map((heading) => heading.left - canvas.left), right: headings.map((heading) => canvas.right - heading.right),
+      top: only.top - same.top, bottom: same.bottom - only.bottom,
+    };
+  });
+  assert.ok(left.length === 2 && [...left, ...right].every((room) => room >= 0), `headings stand on the canvas: ${left} ${right}`);
+  assert.ok(top >= 0 && bottom >= 0, "how many nodes are the same stands in the row of the other tools");
   await own.shot("marks");
 
   const entries = async (kind) => page.locator(`${by("diff-change")}[data-class="${kind}"]`).allTextContents();

@@ -2,11 +2,12 @@
 
 import { Problem, type RunDetails, type RunDiff, type RunReport } from "../api.ts";
 import { Canvas } from "../canvas/canvas.ts";
-import { graphOf, sideBySide, type Box } from "../canvas/graph.ts";
+import { graphOf, sideBySide, type Box, type Graph } from "../canvas/graph.ts";
 import { RunLooks } from "../canvas/looks.ts";
 import type { RunState } from "../model.ts";
 import { api, told } from "../ui/api.ts";
 import { button, h, put, say } from "../ui/dom.ts";
+import { fit } from "../ui/fit.ts";
 import { runLink } from "../ui/panel.ts";
 import { sorry, type Page } from "../ui/run.ts";
 import { icon, isFinal, runLook, statusWord } from "../ui/states.ts";
@@ -25,6 +26,7 @@ export class DiffPage implements Page {
   readonly #pair: readonly [string, string];
   readonly #canvas: Canvas;
   readonly #head = h("div", { class: "diff-sides" });
+  readonly #same = h("span", { class: "muted", "data-testid": "diff-unchanged" });
   readonly #classes = h("div", { class: "joined wrap", role: "group", "aria-label": "Kinds of changes" });
   readonly #rules = h("div", { class: "rules" });
   readonly #list = h("div", { class: "diff-body" });
@@ -61,7 +63,7 @@ export class DiffPage implements Page {
     };
     this.element = h("main", { class: "diff-page" },
       h("header", { class: "run-header" }, this.#head,
-        h("div", { class: "diff-tools" }, this.#classes, h("span", { class: "grow" }),
+        h("div", { class: "diff-tools" }, this.#classes, this.#same,
           h("label", { class: "check" }, this.#only, "Only differences"),
           button("Swap", () => go({ ...place(), diff: [pair[1], pair[0]], side: this.#node && !this.#side ? "a" : "" }), { title: "Swap the runs" }, icon("compare")))),
       h("div", { class: "stage" }, this.#canvas.element,
@@ -114,9 +116,12 @@ export class DiffPage implements Page {
       const [a, b] = await Promise.all([side(this.#pair[0]), side(this.#pair[1])]);
       if (this.#closed) return;
       this.#sides = [a, b];
-      const title = ({ details }: Side, name: string) => `${name}: ${text(details.definition?.title)} · ${details.run.runId}`;
       const graph = (of: Side, side: "a" | "b") => graphOf(of.details.definition, of.details.layout, of.state.nodes.map((node) => node.nodeId), side);
-      const both = sideBySide(graph(a, "a"), graph(b, "b"), [title(a, "First"), title(b, "Second")]);
+      const graphs = [graph(a, "a"), graph(b, "b")] as const;
+      // No wider than what it stands above, or than there is room beside that: the header has all of the ids.
+      const title = ({ details }: Side, name: string, { width }: Graph) =>
+        `${fit(`${name}: ${text(details.definition?.title)}`, Math.min(900, Math.max(360, width)) - 140, "600 22px")} · …${details.run.runId.slice(-6)}`;
+      const both = sideBySide(...graphs, [title(a, "First", graphs[0]), title(b, "Second", graphs[1])]);
       this.#keys = new Set(both.boxes.map((box) => box.key));
       const drawn = JSON.stringify(both);
       if (drawn !== this.#drawn) this.#canvas.setGraph(both, "Neither run has a plan.");
@@ -195,8 +200,8 @@ export class DiffPage implements Page {
     if (!sides) return;
     const [a, b] = sides;
     document.title = "Two runs · ShipSec Studio";
-    put(this.#head, h("h1", null, "Two runs"), sideHead("First", a.details.run), icon("next"), sideHead("Second", b.details.run), h("span", { class: "grow" }),
-      diff && h("span", { class: "muted", "data-testid": "diff-unchanged" }, `${many(diff.unchangedNodes, "node is", "nodes are")} the same`));
+    put(this.#head, h("h1", null, "Two runs"), sideHead("First", a.details.run), icon("next"), sideHead("Second", b.details.run));
+    say(this.#same, diff ? `${many(diff.unchangedNodes, "node is", "nodes are")} the same` : "");
     put(this.#classes, ...Object.entries(diff?.counts ?? {}).map(([kind, number]) => button(`${className(kind)} ${count(number)}`, () => {
       if (!this.#hidden.delete(kind)) this.#hidden.add(kind);
       note({ hide: [...this.#hidden].filter(Boolean).join(",") });
