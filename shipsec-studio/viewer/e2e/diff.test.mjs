@@ -167,7 +167,7 @@ scene("diff lost", "a run that cannot be read is named, and so are both where th
   await own.shot("run");
   await page.click("button:has-text('Reload')");
   await page.waitForSelector("h2:has-text('The run nowhere cannot be shown')");
-  await page.click("a:has-text('All runs')");
+  await page.click(".brand");
   await page.waitForSelector(by(`pick-${run}`));
 
   await page.route("**/runs/diff?*", (route) => route.fulfill({ status: 400, contentType: "application/problem+json", body: JSON.stringify({ title: "No path", detail: "say/ is no path" }) }));

@@ -2,7 +2,7 @@
 
 import { Problem, type RunDetails, type RunDiff, type RunReport } from "../api.ts";
 import { Canvas } from "../canvas/canvas.ts";
-import { graphOf, sideBySide, type Box, type Graph } from "../canvas/graph.ts";
+import { graphOf, sideBySide, type Box } from "../canvas/graph.ts";
 import { RunLooks } from "../canvas/looks.ts";
 import type { RunState } from "../model.ts";
 import { api, told } from "../ui/api.ts";
@@ -12,7 +12,7 @@ import { runLink } from "../ui/panel.ts";
 import { sorry, type Page } from "../ui/run.ts";
 import { icon, isFinal, runLook, statusWord } from "../ui/states.ts";
 import { count, cut, day, many, oneLine, text, visible } from "../ui/text.ts";
-import { address, go, note, place } from "../ui/url.ts";
+import { go, note, place } from "../ui/url.ts";
 import { changeList, className } from "./list.ts";
 import { DiffLooks, differences } from "./looks.ts";
 
@@ -37,7 +37,7 @@ export class DiffPage implements Page {
   #diff: RunDiff | undefined;
   #sides: readonly [Side, Side] | undefined;
   #node = "";
-  /** In which run it is selected: `a` for the first, nothing for the second. */
+  /** In which run it is selected: `a`, `b`, or nothing where that is all the same. */
   #side = "";
   /** The keys of all boxes. */
   #keys = new Set<string>();
@@ -45,7 +45,6 @@ export class DiffPage implements Page {
   #drawn = "";
   #listed = "";
   #loading: AbortController | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
   constructor(pair: readonly [string, string]) {
@@ -65,7 +64,7 @@ export class DiffPage implements Page {
       h("header", { class: "run-header" }, this.#head,
         h("div", { class: "diff-tools" }, this.#classes, this.#same,
           h("label", { class: "check" }, this.#only, "Only differences"),
-          button("Swap", () => go({ ...place(), diff: [pair[1], pair[0]], side: this.#node && !this.#side ? "a" : "" }), { title: "Swap the runs" }, icon("compare")))),
+          button("Swap", () => go({ ...place(), diff: [pair[1], pair[0]], side: this.#side === "a" ? "b" : this.#node && "a" }), { title: "Swap the runs" }, icon("compare")))),
       h("div", { class: "stage" }, this.#canvas.element,
         h("section", { class: "changes", "aria-label": "What differs" },
           h("form", { class: "ignore", onsubmit: add }, this.#path, h("button", { type: "submit" }, "Ignore")), this.#problem, this.#rules, this.#list)));
@@ -77,8 +76,8 @@ export class DiffPage implements Page {
   #read(): void {
     const { node = "", side = "", hide = "", same = false } = place();
     this.#node = node;
-    this.#side = side === "a" ? side : "";
-    this.#hidden = new Set(hide.split(","));
+    this.#side = side;
+    this.#hidden = new Set(hide.match(/[^,]+/g));
     this.#only.checked = !same;
   }
 
@@ -97,14 +96,13 @@ export class DiffPage implements Page {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
     this.#loading?.abort();
   }
 
   async #load(): Promise<void> {
     let which = "";
     try {
-      const side = async (run: string): Promise<Side> => {
+      this.#sides = await Promise.all(this.#pair.map(async (run) => {
         try {
           const details = await api.runDetails(run);
           return { details, state: await api.state(run, details.lastSequence) };
@@ -112,67 +110,68 @@ export class DiffPage implements Page {
           which ||= cut(run, 80);
           throw error;
         }
-      };
-      const [a, b] = await Promise.all([side(this.#pair[0]), side(this.#pair[1])]);
+      })) as [Side, Side];
       if (this.#closed) return;
-      this.#sides = [a, b];
-      const graph = (of: Side, side: "a" | "b") => graphOf(of.details.definition, of.details.layout, of.state.nodes.map((node) => node.nodeId), side);
-      const graphs = [graph(a, "a"), graph(b, "b")] as const;
-      // No wider than what it stands above, or than there is room beside that: the header has all of the ids.
-      const title = ({ details }: Side, name: string, { width }: Graph) =>
-        `${fit(`${name}: ${text(details.definition?.title)}`, Math.min(900, Math.max(360, width)) - 140, "600 22px")} · …${details.run.runId.slice(-6)}`;
-      const both = sideBySide(...graphs, [title(a, "First", graphs[0]), title(b, "Second", graphs[1])]);
+      const [a, b] = this.#sides;
+      const draw = (name: string, side: "a" | "b", { details: { definition, layout, run }, state }: Side) => {
+        const graph = graphOf(definition, layout, state.nodes.map((node) => node.nodeId), side);
+        // No wider than what it stands above, or than there is room beside that; the header has the whole ids.
+        return [graph, fit(`${name}: ${text(definition?.title)} · ${run.runId}`, Math.min(900, Math.max(360, graph.width)), "600 22px")] as const;
+      };
+      const [[left, first], [right, second]] = [draw("First", "a", a), draw("Second", "b", b)];
+      const both = sideBySide(left, right, [first, second]);
       this.#keys = new Set(both.boxes.map((box) => box.key));
       const drawn = JSON.stringify(both);
       if (drawn !== this.#drawn) this.#canvas.setGraph(both, "Neither run has a plan.");
       this.#drawn = drawn;
       await this.#compare();
-      this.#watch();
+      void this.#watch();
     } catch (error) {
-      if (this.#sides || this.#closed) return this.#failed(error);
-      const page = sorry(`The run ${which} cannot be shown`, told(error));
-      page.append(h("a", { href: address({}) }, "All runs"));
-      this.element.replaceWith(page);
+      if (this.#sides) return this.#failed(error);
+      this.element.replaceWith(sorry(`The run ${which} cannot be shown`, told(error)));
     }
   }
 
   /** Asks for the runs that go on, and loads both again where one has changed. */
-  #watch(failed = false): void {
+  async #watch(failed = false): Promise<void> {
     const live = this.#sides?.map((side) => side.details.run).filter((run) => !isFinal(run.status)) ?? [];
-    if (live.length === 0 || this.#closed) return;
-    this.#timer = setTimeout(() => void Promise.all(live.map((run) => api.status(run.runId))).then((now) => {
-      if (failed || now.some((run, at) => run.status !== live[at]?.status || run.updatedAt !== live[at]?.updatedAt)) void this.#load();
-      else this.#watch();
-    }, (error: unknown) => this.#failed(error)), AGAIN);
+    if (live.length === 0) return;
+    await new Promise((resume) => setTimeout(resume, AGAIN));
+    if (this.#closed) return;
+    try {
+      const now = await Promise.all(live.map((run) => api.status(run.runId)));
+      const stamp = (runs: readonly RunReport[]) => runs.map((run) => run.status + run.updatedAt).join();
+      void (failed || stamp(now) !== stamp(live) ? this.#load() : this.#watch());
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   #failed(error: unknown): void {
-    if (this.#closed) return;
     say(this.#problem, visible(told(error)));
     // What the server refuses, it is not asked for again and again.
-    if (!(error instanceof Problem && error.status >= 400 && error.status < 500)) this.#watch(true);
+    if (!(error instanceof Problem && error.status >= 400 && error.status < 500)) void this.#watch(true);
   }
 
   async #compare(): Promise<void> {
     this.#loading?.abort();
     const loading = (this.#loading = new AbortController());
     say(this.#problem, "");
+    this.#showRules();
     try {
       const diff = await api.diff(this.#pair[0], this.#pair[1], place().ignore ?? [], loading.signal);
       if (loading.signal.aborted) return;
       this.#diff = diff;
-      this.#show();
     } catch (error) {
       if (loading.signal.aborted) return;
       say(this.#problem, visible(told(error)));
-      this.#show();
     }
+    this.#show();
   }
 
   #ignore(paths: readonly string[]): void {
     note({ ignore: [...new Set(paths)] });
     void this.#compare();
-    this.#showRules();
   }
 
   #showRules(): void {
@@ -183,7 +182,7 @@ export class DiffPage implements Page {
 
   #select(node: string, box: Box | undefined): void {
     this.#node = node;
-    this.#side = box?.side === "a" ? "a" : "";
+    this.#side = box?.side ?? "";
     note({ node, side: this.#side });
     this.#canvas.select(this.#key(), !box);
     this.#showList();
@@ -191,8 +190,7 @@ export class DiffPage implements Page {
 
   /** The box of the selected node: where it was selected, or in the only run that has it. */
   #key(): string {
-    const [a, b] = [`a:${this.#node}`, `b:${this.#node}`];
-    return this.#keys.has(a) && (this.#side || !this.#keys.has(b)) ? a : this.#node && b;
+    return [`${this.#side}:${this.#node}`, `b:${this.#node}`, `a:${this.#node}`].find((key) => this.#keys.has(key)) ?? "";
   }
 
   #show(): void {
@@ -204,13 +202,12 @@ export class DiffPage implements Page {
     say(this.#same, diff ? `${many(diff.unchangedNodes, "node is", "nodes are")} the same` : "");
     put(this.#classes, ...Object.entries(diff?.counts ?? {}).map(([kind, number]) => button(`${className(kind)} ${count(number)}`, () => {
       if (!this.#hidden.delete(kind)) this.#hidden.add(kind);
-      note({ hide: [...this.#hidden].filter(Boolean).join(",") });
+      note({ hide: [...this.#hidden].join() });
       this.#show();
     }, { class: "toggle", "aria-pressed": String(!this.#hidden.has(kind)), "data-testid": `class-${kind}` })));
     const found = differences(diff?.changes.filter((change) => !this.#hidden.has(change.class)) ?? []);
     this.#canvas.update(new DiffLooks(new RunLooks(a.state, a.details.definition), new RunLooks(b.state, b.details.definition), found, this.#only.checked));
     this.#canvas.select(this.#key());
-    this.#showRules();
     this.#showList();
   }
 

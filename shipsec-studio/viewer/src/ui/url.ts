@@ -21,7 +21,7 @@ export interface Place {
   readonly diff?: readonly [string, string];
   /** What is not compared. */
   readonly ignore?: readonly string[];
-  /** In which of the two runs the node is selected; none for the second. */
+  /** In which of the two runs the node is selected: `a` or `b`. */
   readonly side?: string;
   /** The classes of changes that are not shown, with commas between. */
   readonly hide?: string;
