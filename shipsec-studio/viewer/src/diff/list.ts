@@ -1,10 +1,11 @@
 // The list of what differs, node by node.
 
 import type { Change, RunDiff } from "../api.ts";
-import { button, h, type Child } from "../ui/dom.ts";
+import { button, h } from "../ui/dom.ts";
 import { jsonTree, leaf } from "../ui/json.ts";
 import { runLink } from "../ui/panel.ts";
 import { count, cut, many, oneLine, span } from "../ui/text.ts";
+import { textPair } from "./texts.ts";
 
 /** So many changes are shown at once. */
 const STEP = 200;
@@ -82,6 +83,7 @@ function heading(node: string, size: number, diff: RunDiff, events: ListEvents):
 
 function entry(change: Change, events: ListEvents): HTMLElement {
   const { class: kind, path = [], before, after } = change;
+  const [left, right] = typeof before === "string" && typeof after === "string" && kind !== "status" ? textPair(before, after) : [value(before, kind), value(after, kind)];
   return h("div", { class: "change", "data-class": kind, "data-testid": "diff-change" },
     h("div", { class: "change-head" },
       h("span", { class: `tag class-${kind}` }, className(kind)),
@@ -89,13 +91,16 @@ function entry(change: Change, events: ListEvents): HTMLElement {
       h("span", { class: "grow" }),
       button("ignore", () => events.ignore(ignorePath(change)), { class: "quiet small", title: `Do not compare ${oneLine(ignorePath(change))}` })),
     before === undefined && after === undefined ? h("p", { class: "muted" }, "What came in differs: see the outputs of the nodes before it.")
-      : h("div", { class: "sides" }, side("before", before, kind), side("after", after, kind)));
+      : h("div", { class: "sides" }, side("before", left), side("after", right)));
 }
 
-function side(which: "before" | "after", value: unknown, kind: string): HTMLElement {
-  const sign = which === "before" ? "−" : "+";
-  const shown: Child = value === undefined ? h("span", { class: "muted" }, "nothing")
-    : kind === "duration" && typeof value === "number" ? span(value)
+function value(value: unknown, kind: string): HTMLElement | undefined {
+  return value === undefined ? undefined
+    : kind === "duration" && typeof value === "number" ? h("span", null, span(value))
     : typeof value === "object" && value !== null ? jsonTree(value, 2) : leaf(value);
-  return h("div", { class: `side ${which}${value === undefined ? " none" : ""}` }, h("span", { class: "sign", "aria-label": which }, sign), shown);
+}
+
+function side(which: "before" | "after", shown: HTMLElement | undefined): HTMLElement {
+  return h("div", { class: `side ${which}${shown ? "" : " none"}` }, h("span", { class: "sign", "aria-label": which }, which === "before" ? "−" : "+"),
+    shown ?? h("span", { class: "muted" }, "nothing"));
 }

@@ -1,6 +1,6 @@
 // How two runs look beside each other: their last states, with what differs marked.
 
-import type { RunDiff } from "../api.ts";
+import type { Change } from "../api.ts";
 import type { Box, Line } from "../canvas/graph.ts";
 import type { BoxLook, LineLook, Looks, RunLooks } from "../canvas/looks.ts";
 
@@ -8,9 +8,9 @@ import type { BoxLook, LineLook, Looks, RunLooks } from "../canvas/looks.ts";
 export interface Difference { readonly mark: "added" | "removed" | "changed"; readonly badge: string }
 
 /** The differences by node. */
-export function differences(diff: RunDiff): Map<string, Difference> {
+export function differences(changes: readonly Change[]): Map<string, Difference> {
   const found = new Map<string, Difference & { count: number }>();
-  for (const { class: kind, nodeId } of diff.changes) {
+  for (const { class: kind, nodeId } of changes) {
     if (nodeId === undefined) continue;
     const before = found.get(nodeId);
     const count = (before?.count ?? 0) + 1;

@@ -11,10 +11,15 @@ const PAGE = 64 * 1024;
 export function longText(text: string, most: number, lines = false): Node {
   if (text.length <= most) return document.createTextNode(lines ? visible(text) : cut(text, most));
   const start = lines ? `${visible(text.slice(0, most))}…` : cut(text, most);
-  return h("span", null, start, " ", button(`all ${count(text.length)} characters`, (event) => {
+  return h("span", null, start, " ", wholeText(text));
+}
+
+/** A button that shows all of a text. */
+export function wholeText(text: string): HTMLElement {
+  return button(`all ${count(text.length)} characters`, (event) => {
     event.stopPropagation();
     void showText("Whole text", text);
-  }, { class: "quiet small" }));
+  }, { class: "quiet small" });
 }
 
 /** Shows a text page by page, so that ten megabytes do not stop the browser. */

@@ -21,6 +21,12 @@ export interface Place {
   readonly diff?: readonly [string, string];
   /** What is not compared. */
   readonly ignore?: readonly string[];
+  /** In which of the two runs the node is selected: `a` or `b`. */
+  readonly side?: string;
+  /** The classes of changes that are not shown, with commas between. */
+  readonly hide?: string;
+  /** Whether what is the same in both runs is shown too. */
+  readonly same?: boolean;
   /** What the list of runs is filtered by. */
   readonly q?: string;
   readonly status?: string;
@@ -38,16 +44,19 @@ function read(): Place {
     level: get("level"),
     text: get("text"),
     stream: get("stream"),
-    only: query.get("only") === "1" || undefined,
+    only: get("only") === "1" || undefined,
     diff: a && b ? [a, b] : undefined,
     ignore: query.getAll("ignore").filter(Boolean),
+    side: get("side"),
+    hide: get("hide"),
+    same: get("same") === "1" || undefined,
     q: get("q"),
     status: get("status"),
   };
 }
 
 /** In this order, whichever was noted first: the same place has one address. */
-const NAMES = ["run", "diff", "at", "node", "level", "text", "stream", "only", "ignore", "q", "status"] as const satisfies readonly (keyof Place)[];
+const NAMES = ["run", "diff", "at", "node", "level", "text", "stream", "only", "ignore", "side", "hide", "same", "q", "status"] as const satisfies readonly (keyof Place)[];
 
 function written(place: Place): string {
   const query = new URLSearchParams();
@@ -55,7 +64,7 @@ function written(place: Place): string {
     const value = place[name];
     if (value === undefined || value === "" || value === false) continue;
     if (name === "ignore") for (const path of value as string[]) query.append(name, path);
-    else query.set(name, name === "only" ? "1" : Array.isArray(value) ? value.join(",") : String(value));
+    else query.set(name, value === true ? "1" : Array.isArray(value) ? value.join(",") : String(value));
   }
   // Names of runs need no escape for what is no separator.
   const text = query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%2F", "/");
