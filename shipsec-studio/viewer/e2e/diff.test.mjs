@@ -108,7 +108,9 @@ scene("diff texts", "where two long texts differ is shown and marked, as text", 
   const server = await own.serve();
   const long = (word) => `${"the same words before ".repeat(70)}<b>${word}</b> and after${" more".repeat(10)}`;
   const lines = (word) => `first line\nsecond ${word}\nthird line`;
-  const told = (word) => graph("texts", { join: ["core.text.joiner", { separator: long(word) }, { inputOverrides: { items: ["a", lines(word)] } }] }, ["start > join"]);
+  // Of these, one shares the first half of a character and one the second.
+  const signs = { "left\u202e": "x\u{1f600}y\u{1f600}z", right: "x\u{1f601}y\u{1fa00}z" };
+  const told = (word) => graph("texts", { join: ["core.text.joiner", { separator: long(word) }, { inputOverrides: { items: [signs[word], lines(word)] } }] }, ["start > join"]);
   const runs = [];
   for (const word of ["left\u202e", "right"]) {
     runs.push(await server.run(told(word)));
@@ -126,6 +128,7 @@ scene("diff texts", "where two long texts differ is shown and marked, as text", 
   await sides.first().locator("button").click();
   assert.equal(await page.locator("dialog .whole").textContent(), long("left\\u202e"));
   await page.keyboard.press("Escape");
+  assert.deepEqual(await page.locator(`${by("diff-change")}:has(.path:text-is("items / 0")) mark`).allTextContents(), ["\u{1f600}y\u{1f600}", "\u{1f601}y\u{1fa00}"]);
   // Lines stay lines.
   const second = page.locator(`${by("diff-change")} .side:has(mark:text-is("right")) .json-text:has-text("third line")`).first();
   assert.match(await second.innerText(), /^"?first line\nsecond right\nthird line/m);

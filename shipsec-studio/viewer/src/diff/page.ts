@@ -214,7 +214,7 @@ export class DiffPage implements Page {
   #showList(): void {
     const [diff, sides] = [this.#diff, this.#sides];
     if (!diff || !sides) return;
-    const listed = JSON.stringify([diff.changes, this.#node, [...this.#hidden], this.#only.checked]);
+    const listed = JSON.stringify([diff, this.#node, [...this.#hidden], this.#only.checked]);
     if (listed === this.#listed) return;
     this.#listed = listed;
     put(this.#list,

@@ -25,7 +25,7 @@ export function textPair(before: string, after: string): HTMLElement[] {
     const end = whole(text, text.length - same, 1);
     const to = Math.min(end, whole(text, begin + MOST));
     const last = to < end ? to : whole(text, end + AROUND);
-    let from = Math.max(0, whole(text, begin - AROUND));
+    let from = whole(text, Math.max(0, begin - AROUND));
     // Of many lines, it begins with one.
     if (from > 0) from += text.slice(from, begin).indexOf("\n") + 1;
     // What differs may be a line end or a tab, so in there they can be seen.
