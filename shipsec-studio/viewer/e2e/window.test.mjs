@@ -40,3 +40,18 @@ scene("window", "the end of the console is in sight at each size, also with the 
     await own.shot(`${width}x${height}-most`);
   }
 });
+
+scene("window", "on a phone, head, controls and console are no wider than it", async (own) => {
+  const server = await own.serve();
+  const run = await server.run(failing("eels", "Eels in a telephone"));
+  await server.ended(run);
+  const page = await own.open(server, `?run=${run}`, { viewport: { width: 390, height: 844 } });
+  await showsStatus(page, "FAILED");
+  await painted(page);
+  await own.shot("phone");
+  const wide = await page.evaluate(() => [".run-header", ".run-top", ".run-line", ".controls", ".console"].filter((one) => {
+    const element = document.querySelector(one);
+    return element.scrollWidth > element.clientWidth || element.getBoundingClientRect().right > innerWidth;
+  }));
+  assert.deepEqual(wide, []);
+});

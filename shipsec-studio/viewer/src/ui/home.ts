@@ -124,7 +124,7 @@ export class HomePage implements Page {
       if (asking.signal.aborted) return;
       // Below the table nobody would see it.
       this.#down.hidden = false;
-      say(this.#downText, `${visible(told(error))}. What is shown may be old; it is tried again.`);
+      say(this.#downText, `No news: ${visible(told(error))}. What is shown may be old; it is tried again.`);
     } finally {
       if (this.#asking === asking) this.#asking = undefined;
     }
