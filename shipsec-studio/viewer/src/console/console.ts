@@ -5,7 +5,7 @@ import { copy, notice, reason, save } from "../ui/dialog.ts";
 import { button, h, later, say } from "../ui/dom.ts";
 import { upTo } from "../ui/sorted.ts";
 import { icon } from "../ui/states.ts";
-import { count, cut, fileName, oneLine, size } from "../ui/text.ts";
+import { count, cut, fileName, many, oneLine, size } from "../ui/text.ts";
 import { note, place } from "../ui/url.ts";
 import { lines, type Format } from "./export.ts";
 import { details, fillRow, saidBy, type LineEvents } from "./line.ts";
@@ -210,7 +210,7 @@ export class Console {
     const found = this.#found;
     const length = found ? upTo(found, this.#at) : this.#at;
     this.#list.set(length, fresh);
-    say(this.#count, found ? `${count(length)} of ${count(this.#at)} events` : `${count(length)} events`);
+    say(this.#count, found ? `${count(length)} of ${many(this.#at, "event")}` : many(length, "event"));
   }
 
   #sequence(index: number): number {

@@ -25,6 +25,8 @@ export class HomePage implements Page {
   readonly #compareText = h("span", null, "Compare");
   readonly #more: HTMLButtonElement;
   readonly #hint = h("p", { class: "hint", role: "status" }, "Loading…");
+  readonly #downText = h("span");
+  readonly #down = h("div", { class: "banner error", role: "alert", "data-testid": "list-problem", hidden: true }, icon("failed"), this.#downText);
   readonly #workflows = h("ul", { class: "workflows", "data-testid": "workflow-list" });
   readonly #names = new Map<string, string>();
   readonly #picked = new Set<string>();
@@ -35,6 +37,10 @@ export class HomePage implements Page {
   /** How many pages are shown: so many are asked for again. */
   #pages = 1;
   #asking: AbortController | undefined;
+  /** The workflow whose runs were asked for. */
+  #asked: string | undefined;
+  /** The times of the runs that go on. */
+  #clocks: (() => void)[] = [];
 
   constructor() {
     const now = place();
@@ -43,8 +49,13 @@ export class HomePage implements Page {
     this.#text.addEventListener("input", () => {
       note({ q: this.#text.value || undefined });
       this.#show();
+      searched();
     });
     const asked = later(() => void this.#load(), 0);
+    // Only where it names a workflow is there something else to ask the server for.
+    const searched = later(() => {
+      if (this.#workflow() !== this.#asked) void this.#load();
+    }, 200);
     this.#status.addEventListener("change", () => {
       note({ status: this.#status.value || undefined });
       this.#pages = 1;
@@ -62,6 +73,7 @@ export class HomePage implements Page {
     this.element = h("main", { class: "home" },
       h("section", { class: "runs", "aria-label": "Runs" },
         h("div", { class: "home-head" }, h("h1", null, "Runs"), h("label", { class: "search" }, icon("search"), this.#text), this.#status, h("span", { class: "grow" }), this.#compare),
+        this.#down,
         h("div", { class: "scroll" }, h("table", { class: "run-table" },
           h("thead", null, h("tr", null, ...["", "Status", "Workflow", "Run", "Started", "Time", "Events"].map((name) => h("th", { scope: "col" }, name || h("span", { class: "offscreen" }, "Compare"))))),
           this.#rows), this.#hint, this.#more)),
@@ -96,18 +108,23 @@ export class HomePage implements Page {
     const asking = (this.#asking = new AbortController());
     try {
       const runs: RunSummary[] = [];
+      const workflow = (this.#asked = this.#workflow());
       let cursor: string | undefined;
       for (let page = 0; page < this.#pages && (page === 0 || cursor); page += 1) {
-        const found = await api.runs({ status: this.#status.value || undefined, limit: PAGE, cursor }, asking.signal);
+        const found = await api.runs({ workflow, status: this.#status.value || undefined, limit: PAGE, cursor }, asking.signal);
         runs.push(...found.runs);
         cursor = found.nextCursor;
       }
       if (asking.signal.aborted) return;
+      this.#down.hidden = true;
       this.#runs = runs;
       this.#cursor = cursor;
       this.#show();
     } catch (error) {
-      if (!asking.signal.aborted) say(this.#hint, visible(told(error)));
+      if (asking.signal.aborted) return;
+      // Below the table nobody would see it.
+      this.#down.hidden = false;
+      say(this.#downText, `No news: ${visible(told(error))}. What is shown may be old; it is tried again.`);
     } finally {
       if (this.#asking === asking) this.#asking = undefined;
     }
@@ -129,10 +146,18 @@ export class HomePage implements Page {
       if (all.length === 0) put(this.#workflows, h("li", { class: "hint" }, "No workflow is stored yet."));
       this.#shown = "";
       this.#show();
+      if (this.#workflow() !== this.#asked) void this.#load();
     } catch (error) {
       put(this.#workflows, h("li", { class: "hint" }, visible(told(error))));
       notice(told(error), "error");
     }
+  }
+
+  /** The workflow that the filter names in full: the server looks through all of its runs. */
+  #workflow(): string | undefined {
+    const wanted = this.#text.value.trim().toLowerCase();
+    const [one, ...more] = [...this.#names].filter((names) => names.some((name) => name.toLowerCase() === wanted));
+    return more.length === 0 ? one?.[0] : undefined;
   }
 
   #show(): void {
@@ -140,15 +165,17 @@ export class HomePage implements Page {
     const name = (run: RunSummary) => this.#names.get(run.workflowId ?? "") ?? run.workflowId ?? "unknown";
     const runs = this.#runs.filter((run) => !wanted || run.runId.toLowerCase().includes(wanted) || name(run).toLowerCase().includes(wanted) || run.workflowId?.toLowerCase().includes(wanted));
     this.#more.hidden = !this.#cursor;
-    say(this.#hint, runs.length > 0 ? "" : this.#runs.length > 0 ? "No run fits this filter." : "No run yet. Start a workflow to see one.");
+    say(this.#hint, runs.length > 0 ? "" : this.#cursor ? `None of the newest ${many(this.#runs.length, "run")} fits.` : this.#runs.length > 0 || wanted || this.#status.value ? "No run fits this filter." : "No run yet. Start a workflow to see one.");
     // Rows are made anew only where something differs, so that neither focus nor selection is lost.
     const key = JSON.stringify([runs, this.#names.size]);
     if (key !== this.#shown) {
       this.#shown = key;
       const focused = document.activeElement?.getAttribute("data-focus");
+      this.#clocks = [];
       put(this.#rows, ...runs.map((run) => this.#row(run, name(run))));
       if (focused) this.#rows.querySelector<HTMLElement>(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
     }
+    for (const tick of this.#clocks) tick();
     this.#pick();
   }
 
@@ -169,7 +196,11 @@ export class HomePage implements Page {
       else this.#picked.delete(id);
       this.#pick();
     });
-    const times = millis(run.updatedAt) - millis(run.startedAt);
+    const time = h("td", { class: "number" });
+    const goesOn = !isFinal(run.status) && !run.interrupted;
+    const tick = () => say(time, span(Math.max(millis(run.updatedAt), goesOn ? api.now() : 0) - millis(run.startedAt)));
+    if (goesOn) this.#clocks.push(tick);
+    tick();
     return h("tr", { "data-testid": `run-${id}`, "data-status": run.status, onclick: (event: MouseEvent) => {
       if (!(event.target as Element).closest("input, a, .pick")) open(event);
     } },
@@ -178,7 +209,7 @@ export class HomePage implements Page {
       h("td", null, cut(name, 60)),
       h("td", null, h("a", { href: address(to), class: "mono", "data-focus": `open ${id}`, onclick: open }, cut(id, 48))),
       h("td", { class: "number" }, day(run.startedAt)),
-      h("td", { class: "number" }, span(times)),
+      time,
       h("td", { class: "number" }, run.lastSequence.toLocaleString("en-GB")));
   }
 

@@ -113,7 +113,7 @@ export class Panel {
     ]);
     this.#items?.show(items, newest);
     const source = (node: string): Source => ({ run: context.run, node, artifacts: state.artifacts, open: (artifact) => this.#events.open(artifact) });
-    parts.show("outputs", [node?.outputs, node?.activePorts], () => node?.outputs ? [
+    parts.show("outputs", [node?.outputs, node?.activePorts], () => node?.outputs && Object.keys(node.outputs).length > 0 ? [
       h("h3", null, "Outputs"), ports(node.outputs, source(id), node.activePorts),
     ] : []);
     const inputs = this.#inputs(action, state, definition);

@@ -3,11 +3,14 @@
 import { h, set } from "./dom.ts";
 
 const LEAST = 90;
+/** Pixels that the canvas keeps; style.css knows it too. */
+const CANVAS = 110;
 
 /** A bar above an element that changes its height. */
 export function splitter(below: HTMLElement): HTMLElement {
   const bar = h("div", { class: "splitter", role: "separator", tabindex: 0, "aria-orientation": "horizontal", "aria-label": "Height of the console" });
-  const most = () => Math.max(LEAST, innerHeight - 280);
+  // The canvas above gives what it has over its own least; style.css keeps both within the window.
+  const most = () => Math.max(LEAST, below.clientHeight + (below.parentElement?.firstElementChild?.clientHeight ?? 0) - CANVAS);
   const resize = (height: number) => {
     below.style.height = `${Math.round(Math.max(LEAST, Math.min(most(), height)))}px`;
   };
@@ -17,7 +20,9 @@ export function splitter(below: HTMLElement): HTMLElement {
     set(bar, "aria-valuenow", below.clientHeight);
   };
   tell();
-  new ResizeObserver(tell).observe(below);
+  const observer = new ResizeObserver(tell);
+  observer.observe(below);
+  observer.observe(document.body);
   bar.addEventListener("pointerdown", (event) => {
     const from = below.clientHeight + event.clientY;
     const move = (event: PointerEvent) => resize(from - event.clientY);

@@ -1,9 +1,11 @@
 // Text that others wrote, shown so that it can neither hide nor reorder anything; and numbers,
 // times and sizes for people.
 
-/** Controls, terminal escapes, marks that reorder or hide text, lone halves of characters. */
+/** Controls, terminal escapes, marks that reorder or hide text, lone halves of characters. What joins
+ * letters (U+200C, U+200D) stands between those that need it, as in Persian, and joins emoji; within
+ * ASCII it would only make two words out of what looks like one. */
 const HIDDEN =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\u{e0000}-\u{e0fff}]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/gu;
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\u{e0000}-\u{e0fff}]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]|(?<!(?!\p{ASCII})[\p{L}\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}])[\u200c\u200d]|[\u200c\u200d](?!(?!\p{ASCII})[\p{L}\p{M}\p{Extended_Pictographic}])/gu;
 const LINES = /[\t\n]/g;
 
 function escaped(hidden: string): string {
