@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use shipsec_core::{
     RunId,
-    run::{NodeCounts, NodeView, PortOutput, RunOutputs, RunView, StatusReport, ports},
+    run::{
+        ArtifactView, LogCounts, NodeCounts, NodeView, PortOutput, RunOutputs, RunView,
+        StatusReport, ports,
+    },
     trace::RunFilter,
     workflow::{Definition, Layout, LayoutOptions},
 };
@@ -118,21 +121,29 @@ pub(crate) struct StateQuery {
     at: Option<u64>,
 }
 
-/// The state of a run after an event: what the reducer makes of its log. Beside what is listed it has
-/// the fields of the status.
+/// The state of a run after an event: what the reducer makes of its log.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StateDocument {
     /// Sequence number of the event.
     sequence: u64,
+    /// The status then.
+    #[serde(flatten)]
+    status: StatusReport,
     /// How many nodes are in which state.
     counts: NodeCounts,
+    /// How many lines were logged, by level.
+    log_counts: LogCounts,
+    /// Events that came after the end of what they were about.
+    late_events: u64,
+    /// Events of types that this version does not know.
+    unknown_events: u64,
     /// Every node, in the order of the definition.
-    nodes: Vec<Map<String, Json>>,
+    nodes: Vec<NodeView>,
     /// Every edge, and whether it has fired.
     edges: Vec<Map<String, Json>>,
     /// The artifacts so far.
-    artifacts: Vec<Map<String, Json>>,
+    artifacts: Vec<ArtifactView>,
 }
 
 pub(crate) async fn state(

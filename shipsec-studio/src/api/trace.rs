@@ -79,6 +79,8 @@ struct EventDocument {
     run_id: String,
     /// Its number in the log of the run, from 1 without a gap.
     sequence: u64,
+    /// Its number among the events of its producer: the run, or an attempt of a node.
+    counter: u32,
     /// What happened, for example `NODE_STARTED`. There may be types that this version does not know.
     r#type: String,
     /// How grave it is: `debug`, `info`, `warn`, `error`.
