@@ -32,6 +32,8 @@ scene("items", "what is unfolded stays while others go on", async (own) => {
   const server = await own.serve();
   const run = await server.run(graph("each", { slow: ["dev.sleep", { ms: 300 }, { forEach: { input: "value", concurrency: 1 }, inputOverrides: { value: [..."abcdefgh"] } }] }, ["start > slow"]));
   const page = await own.open(server, `?run=${run}&node=slow`);
+  // A row that changes under the pointer may miss the click, as a reader would see; this one has changed for the last time.
+  await page.waitForSelector(`${by("item-0")}[data-state=success]`);
   await page.click(`${by("item-0")} summary`);
   await page.waitForSelector(`${by("item-0")}[open]`);
   await showsStatus(page, "COMPLETED");

@@ -67,6 +67,8 @@ export class Items {
     for (const item of wanted.slice(0, this.#most)) {
       const before = this.#rows.get(item.nodeId);
       const same = before?.item === item && before.newest === this.#newest;
+      // That it was just unfolded is told later, perhaps once another row has taken its place.
+      if (before && !same) this.#note(item.nodeId, before.row.firstElementChild as HTMLDetailsElement);
       rows.set(item.nodeId, same ? before : { item, newest: this.#newest, row: this.#row(item) });
     }
     this.#rows = rows;
@@ -84,6 +86,11 @@ export class Items {
     });
   }
 
+  #note(item: string, { open }: HTMLDetailsElement): void {
+    if (open) this.#open.add(item);
+    else this.#open.delete(item);
+  }
+
   #row(item: NodeView): HTMLElement {
     const look = nodeLook(item.state);
     const index = item.nodeId.slice(item.nodeId.lastIndexOf("[") + 1, -1);
@@ -92,8 +99,7 @@ export class Items {
       h("summary", { class: `is-${look}` }, h("span", { class: "mono" }, index), icon(look), h("span", { class: "state" }, word(look)), h("span", { class: "item-text" }, oneLine(said))));
     let made = false;
     const make = () => {
-      if (details.open) this.#open.add(item.nodeId);
-      else this.#open.delete(item.nodeId);
+      this.#note(item.nodeId, details);
       if (made || !details.open) return;
       made = true;
       if (item.awaiting && this.#newest) details.append(answerForm(this.#run, item, this.#answered));
@@ -101,7 +107,8 @@ export class Items {
     };
     details.open = this.#open.has(item.nodeId);
     make();
-    details.addEventListener("toggle", make);
+    // A row that another one has taken the place of has no say any more.
+    details.addEventListener("toggle", () => details.isConnected && make());
     return h("li", null, details);
   }
 }
