@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
@@ -60,6 +60,8 @@ struct Inner {
     artifacts: ArtifactStore,
     secrets: Arc<dyn SecretSource>,
     hidden: Vec<(Option<SecretName>, String)>,
+    /// Knows what is hidden, and nothing else.
+    hides: OnceLock<Masker>,
     temp_root: Option<PathBuf>,
     settings: Settings,
     clock: Option<Timestamp>,
@@ -164,6 +166,7 @@ impl LocalExecutor {
             artifacts: ArtifactStore::memory(),
             secrets: Arc::new(NoSecrets),
             hidden: Vec::new(),
+            hides: OnceLock::new(),
             temp_root: None,
             settings: Settings {
                 grace: Duration::from_secs(10),
@@ -508,8 +511,11 @@ impl Executor for LocalExecutor {
     }
 
     fn hides(&self, value: &Json) -> bool {
-        let masker = Masker::default();
-        self.teach(&masker);
-        masker.json(&mut value.clone())
+        let masker = self.0.hides.get_or_init(|| {
+            let masker = Masker::default();
+            self.teach(&masker);
+            masker
+        });
+        !masker.is_idle() && masker.json(&mut value.clone())
     }
 }
